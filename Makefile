@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+# `make help` lists the targets. Respected: CC, CFLAGS, CPPFLAGS, LDFLAGS,
+# PREFIX, DESTDIR, BUILD (where all that is made goes), WERROR=1, V=1. Nothing
+# is looked up before it is needed: `make test` first installs what is missing.
+VERSION = 0.1.0
+
+PREFIX ?= /usr/local
+BUILD ?= build
+CFLAGS ?= -O2 -g
+PKG_CONFIG ?= pkg-config
+CLANG_FORMAT ?= clang-format
+B := $(BUILD)
+O := $(B)/obj
+
+WARN = -Wall -Wextra -Wconversion -Wshadow -Wstrict-prototypes \
+	-Wmissing-prototypes -Wpointer-arith -Wvla -Wwrite-strings
+WARN += $(if $(filter-out 0,$(WERROR)),-Werror)
+
+# $(call pkg,cflags,NAMES): pkg-config, asked once for each question.
+var = pkg_$(subst $() ,_,$(strip $1 $2))
+pkg = $(or $($(var)),$(eval $(var) := $(shell $(PKG_CONFIG) --$1 $2))$($(var)))
+
+STD = -std=c11 -D_GNU_SOURCE -DWCONVFS_VERSION='"$(VERSION)"' -Isrc -I. -I$(B)
+FLAGS = -pthread $(CFLAGS) $(SANITIZE)
+COMPILE = $(CC) $(STD) $(CPPFLAGS) $(call pkg,cflags,$(PKG) $(LIB_PKG)) \
+	-MMD -MP $(FLAGS)
+say = $(if $(V),,@echo '  $1	$@'; )
+
+# A library of everything below the programs; who needs which package.
+LIB_PKG = libcjson libprotobuf-c libcrypto
+LIB_SRC ?= $(wildcard src/core/*.c formats/*.c models/*.c src/view/*.c)
+UNIT_SRC ?= $(wildcard tests/unit/*.c)
+GEN = $(O)/gen/formats/ckpt.pb-c.o $(O)/gen/models/tables.o
+FS_OBJ = $(patsubst %.c,$(O)/%.o,$(wildcard fs/*.c))
+CLI_OBJ = $(patsubst %.c,$(O)/%.o,$(wildcard src/cli/*.c))
+UNIT_OBJ = $(UNIT_SRC:%.c=$(O)/%.o)
+
+all: $(B)/wconvfs $(B)/wconv ## build wconvfs and wconv (the default)
+
+$(O)/fs/%.o $(B)/wconvfs: private PKG = fuse3
+$(O)/src/cli/%.o $(B)/wconv: private PKG = libcrypto
+$(O)/tests/unit/%.o $(B)/tests/unit: private PKG = check libcrypto
+
+# tests/unit/test_NAME.c is the suite NAME: a new file is a new suite.
+$(O)/tests/unit/main.o: tests/unit
+$(O)/tests/unit/main.o: private SUITES = -D'SUITES(X)=$(patsubst \
+	tests/unit/test_%.c,X(%),$(filter tests/unit/test_%,$(UNIT_SRC)))'
+
+$(B)/libwconv.a: $(LIB_SRC:%.c=$(O)/%.o) $(GEN)
+	$(call say,AR)rm -f $@ && $(AR) rcs $@ $^
+
+$(B)/wconvfs: $(FS_OBJ) $(B)/libwconv.a
+$(B)/wconv: $(CLI_OBJ) $(B)/libwconv.a
+$(B)/tests/unit: $(UNIT_OBJ) $(B)/libwconv.a
+$(B)/tests/readers: $(O)/tests/mount/readers.o
+$(B)/wconvfs $(B)/wconv $(B)/tests/unit $(B)/tests/readers:
+	@mkdir -p $(@D)
+	$(call say,LINK)$(CC) $(FLAGS) -Wl,--as-needed $(LDFLAGS) -o $@ $^ \
+		$(call pkg,libs,$(PKG) $(LIB_PKG))
+
+$(O)/%.o: %.c $(O)/flags | $(B)/formats/ckpt.pb-c.h
+	@mkdir -p $(@D)
+	$(call say,CC)$(COMPILE) $(WARN) $(SUITES) -c -o $@ $<
+
+# Generated code: our warnings are not for it.
+$(O)/gen/%.o: $(B)/%.c $(O)/flags
+	@mkdir -p $(@D)
+	$(call say,CC)$(COMPILE) -w -c -o $@ $<
+
+$(B)/formats/ckpt.pb-c.c $(B)/formats/ckpt.pb-c.h &: formats/ckpt.proto
+	@mkdir -p $(@D)
+	$(call say,PROTOC)protoc-c --c_out=$(B) $<
+
+$(B)/models/tables.c: models/embed.sh models $(wildcard models/*.json)
+	@mkdir -p $(@D)
+	$(call say,EMBED)sh models/embed.sh $(filter %.json,$^) >$@
+
+# Objects made with other flags are made anew.
+$(O)/flags: FORCE
+	@mkdir -p $(@D)
+	@printf '%s\n' '$(subst ','\'',$(COMPILE) $(WARN) $(LDFLAGS))' >$@.new; \
+		if cmp -s $@.new $@; then rm $@.new; else mv $@.new $@; fi
+
+check: ## the include law, banned calls, the look of the sources
+	@sh tests/check.sh
+
+deps:
+	@sh contrib/install-deps
+
+test: deps ## install what is missing, build, run every test
+	@$(MAKE) --no-print-directory run-tests
+
+run-tests: all $(B)/tests/unit $(B)/tests/readers
+	@BUILD='$(B)' TEST_TIMEOUT=$(if $(SANITIZE),1200,300) sh tests/run
+
+conformance: ## compare with the real MindSpore, torch, safetensors, numpy
+	@sh contrib/install-deps && sh contrib/install-deps conformance
+	@$(MAKE) --no-print-directory all
+	@BUILD='$(B)' sh tests/conformance/run.sh
+
+demo: deps ## install what is missing, build, mount a small model, compare
+	@$(MAKE) --no-print-directory all
+	@BUILD='$(B)' sh contrib/demo.sh
+
+asan: ## the tests under AddressSanitizer and UBSan, in BUILD/asan
+	@$(MAKE) --no-print-directory BUILD='$(B)/asan' run-tests SANITIZE='\
+		-fsanitize=address,undefined -fno-sanitize-recover=all \
+		-fno-omit-frame-pointer'
+
+tsan: ## the tests under ThreadSanitizer, in BUILD/tsan
+	@$(MAKE) --no-print-directory BUILD='$(B)/tsan' run-tests \
+		SANITIZE='-fsanitize=thread -fno-omit-frame-pointer'
+
+bench: ## measure (arrives in a later part)
+	@echo 'bench: the benchmarks are not part of this version yet.'
+
+fuzz: ## fuzz the readers of files (arrives in a later part)
+	@echo 'fuzz: the fuzzers are not part of this version yet.'
+
+install: all ## install into DESTDIR/PREFIX (default /usr/local)
+	install -d '$(DESTDIR)$(PREFIX)/bin'
+	install -m 755 $(B)/wconvfs $(B)/wconv '$(DESTDIR)$(PREFIX)/bin'
+
+uninstall: ## remove what install installed
+	cd '$(DESTDIR)$(PREFIX)/bin' && rm -f wconvfs wconv
+
+format: ## clang-format the sources
+	$(CLANG_FORMAT) -i $(wildcard src/*/*.[ch] fs/*.[ch] formats/*.[ch] \
+		models/*.[ch] tests/*/*.[ch])
+
+clean: ## remove BUILD
+	rm -rf $(B)
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/\1|\2/p' Makefile | \
+		while IFS='|' read -r t d; do printf '%-12s %s\n' "$$t" "$$d"; done
+
+.PHONY: all check test run-tests conformance demo asan tsan bench fuzz \
+	install uninstall format clean help deps FORCE
+.DELETE_ON_ERROR:
+
+-include $(wildcard $(O)/*/*.d $(O)/*/*/*.d)

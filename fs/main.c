@@ -1,0 +1,183 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * wconvfs: mount a checkpoint as it would be after conversion.
+ *
+ * Everything about the source is found out before the mount, in the
+ * foreground; what fails ends with one sentence and the exit code of its
+ * class (core/error.h).
+ */
+#define FUSE_USE_VERSION 312
+
+#include <errno.h>
+#include <fcntl.h>
+#include <fuse_lowlevel.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "core/error.h"
+#include "fs/cmdline.h"
+#include "fs/mount.h"
+#include "fs/mountpoint.h"
+#include "view/view.h"
+
+/* clang-format off */
+static const char help[] =
+"Mount a model so that it shows as a checkpoint of the other framework;\n"
+"every byte is computed when it is read.\n"
+"\n"
+"  wconvfs ~/Llama-3-8B mnt      then load_checkpoint(\"mnt/model.ckpt\")\n"
+"  wconvfs --dtype=fp16 ~/Qwen2-7B mnt\n"
+"  fusermount3 -u mnt            unmount\n"
+"\n"
+"Usage: wconvfs [options] SOURCE MOUNTPOINT\n"
+"SOURCE: a model directory, an index, a weight file, an adapter directory\n"
+"\n"
+"What is shown (wconv has the same options, and needs no mount):\n"
+"  --model=NAME       the rule table; auto: as config.json says\n"
+"  --to=SIDE          auto, ms, hf or raw (the source as it is)\n"
+"  --dtype=TYPE       source, fp32, fp16 or bf16\n"
+"  --set=KEY=VALUE    an option of the rule table; may be repeated\n"
+"  --rules=FILE       a rule table of your own\n"
+"  --partial          pass on names that no rule matches\n"
+"  --shard-size=SIZE  size of shards, such as 5GB\n"
+"The mount:\n"
+"  --cache=MODE       how a ckpt is read: page (through the page cache),\n"
+"                     direct (past it), auto (direct when memory is short)\n"
+"  --readahead=SIZE   how far the kernel reads ahead; 0: as it is\n"
+"                     (1M for root, who alone may set it)\n"
+"  -f                 stay in the foreground\n"
+"  -d                 -f, and show each FUSE request\n"
+"  -s                 one thread\n"
+"  -o OPT[,OPT...]    allow_other, auto_unmount, nonempty, uid=N, gid=N,\n"
+"                     max_threads=N, ... and all long options above\n"
+"  -h, -V             this help, the version\n"
+"\n"
+"Exit codes: 0 ok, 1 usage, 2 source unreadable, 3 model unknown,\n"
+"4 mapping incomplete, 5 mount failed\n";
+
+/* clang-format on */
+
+/* Descriptors 0-2 must not become a weight file that stderr is written to. */
+static bool fill_std_fds(void)
+{
+	for (int fd = 0; fd <= 2; fd++)
+		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
+			return false;
+	return true;
+}
+
+/* A source may have more shards than the usual soft limit has files. */
+static void raise_file_limit(void)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) == 0) {
+		r.rlim_cur = r.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &r);
+	}
+}
+
+static void print_warnings(const char *lines)
+{
+	while (*lines) {
+		int n = (int)strcspn(lines, "\n");
+
+		fprintf(stderr, "wconvfs: warning: %.*s\n", n, lines);
+		lines += n;
+		lines += *lines == '\n';
+	}
+}
+
+static int serve_foreground(const struct cmdline *c, struct view *v,
+			    const struct mountpoint *mp, struct error *err)
+{
+	fprintf(stderr, "wconvfs: %s\n", view_summary(v));
+	print_warnings(view_warnings(v));
+	return mount_serve(v, mp, &c->mount, -1, err);
+}
+
+/* In the parent. */
+static int wait_for_daemon(struct view *v, const struct mountpoint *mp,
+			   pid_t pid, int report, struct error *err)
+{
+	struct strbuf warnings = STRBUF_INIT;
+	int ret = mount_wait(pid, report, mp, &warnings, err);
+
+	if (!ret) {
+		print_warnings(view_warnings(v));
+		print_warnings(warnings.p ? warnings.p : "");
+	}
+	strbuf_release(&warnings);
+	return ret;
+}
+
+static int start(const struct cmdline *c, struct view *v,
+		 const struct mountpoint *mp, struct error *err)
+{
+	int report;
+	pid_t pid;
+
+	if (c->foreground)
+		return serve_foreground(c, v, mp, err);
+	pid = mount_fork(&report, err);
+	if (pid < 0)
+		return pid;
+	if (pid > 0)
+		return wait_for_daemon(v, mp, pid, report, err);
+	return mount_serve(v, mp, &c->mount, report, err);
+}
+
+static int run(struct cmdline *c, struct error *err)
+{
+	struct mountpoint mp = {0};
+	struct view *v = NULL;
+	char *source = NULL;
+	int ret = view_open(&v, &c->view, err);
+
+	if (ret)
+		return ret;
+	source = realpath(c->view.source, NULL);
+	if (!source) {
+		ret = error_errno(err, ERR_SOURCE, errno, "%s", c->view.source);
+		goto out;
+	}
+	ret = mountpoint_open(&mp, c->mountpoint, source, c->nonempty, err);
+	if (!ret)
+		ret = cmdline_finish(c, source, err);
+	if (!ret)
+		ret = start(c, v, &mp, err);
+out:
+	mountpoint_release(&mp);
+	free(source);
+	view_free(v);
+	return ret;
+}
+
+int main(int argc, char **argv)
+{
+	struct error err = ERROR_INIT;
+	struct cmdline c;
+	int ret;
+
+	if (!fill_std_fds())
+		return ERR_MOUNT;
+	raise_file_limit();
+	ret = cmdline_parse(&c, argc, argv, &err);
+	if (!ret && c.help)
+		fputs(help, stdout);
+	else if (!ret && c.version)
+		printf("wconvfs " WCONVFS_VERSION "\nlibfuse %s\n",
+		       fuse_pkgversion());
+	else if (!ret)
+		ret = run(&c, &err);
+	/* a daemon's goes to /dev/null: it has told its parent */
+	if (ret)
+		fprintf(stderr, "wconvfs: %s\n", error_text(&err));
+	ret = ret ? (int)err.class : 0;
+	error_release(&err);
+	cmdline_release(&c);
+	return ret;
+}

@@ -1,0 +1,288 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Mount point checks and the readahead knob; see mountpoint.h. */
+#include "fs/mountpoint.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define FUSERMOUNT "fusermount3"
+
+/* As the kernel shows the type of our mounts. */
+#define OUR_TYPE "fuse.wconvfs"
+
+/* What is mounted at a path. */
+struct mounted {
+	char device[32]; /* "major:minor" */
+	bool ours;
+};
+
+static bool is_octal(const char *p)
+{
+	for (int i = 0; i < 3; i++)
+		if (p[i] < '0' || p[i] > '7')
+			return false;
+	return true;
+}
+
+/* Undo the \ooo escapes of mountinfo in place. */
+static void unescape(char *s)
+{
+	char *out = s;
+
+	while (*s) {
+		if (s[0] == '\\' && is_octal(s + 1)) {
+			*out++ = (char)((s[1] - '0') * 64 + (s[2] - '0') * 8 +
+					(s[3] - '0'));
+			s += 4;
+		} else {
+			*out++ = *s++;
+		}
+	}
+	*out = '\0';
+}
+
+/*
+ * One line of mountinfo (proc(5)); false if it is not about path:
+ *
+ *   ID PARENT MAJOR:MINOR ROOT MOUNTPOINT OPTIONS [TAGS...] - TYPE ...
+ */
+static bool parse_mount(char *line, const char *path, struct mounted *out)
+{
+	char *rest = strstr(line, " - ");
+	char *field[5], *next;
+
+	if (!rest)
+		return false;
+	*rest = '\0';
+	rest += 3;
+	for (int i = 0; i < 5; i++) {
+		field[i] = strtok_r(i ? NULL : line, " ", &next);
+		if (!field[i])
+			return false;
+	}
+	unescape(field[4]);
+	if (strcmp(field[4], path) != 0)
+		return false;
+	snprintf(out->device, sizeof(out->device), "%s", field[2]);
+	out->ours = strncmp(rest, OUR_TYPE " ", sizeof(OUR_TYPE)) == 0;
+	return true;
+}
+
+/* The topmost mount at exactly that path. False if there is none. */
+static bool find_mount(const char *path, struct mounted *out)
+{
+	FILE *f = fopen("/proc/self/mountinfo", "re");
+	char *line = NULL;
+	size_t cap = 0;
+	bool found = false;
+
+	if (!f)
+		return false;
+	while (getline(&line, &cap, f) > 0)
+		if (parse_mount(line, path, out))
+			found = true;
+	free(line);
+	fclose(f);
+	return found;
+}
+
+static bool is_inside(const char *path, const char *dir)
+{
+	size_t n = strlen(dir);
+
+	if (strncmp(path, dir, n) != 0)
+		return false;
+	return path[n] == '\0' || path[n] == '/' || strcmp(dir, "/") == 0;
+}
+
+/* The kernel does not mind files below a mount point; users lose them. */
+static int check_empty(const char *path, struct error *err)
+{
+	DIR *d = opendir(path);
+	struct dirent *e;
+	int n = 0;
+
+	if (!d)
+		return error_errno(err, ERR_MOUNT, errno,
+				   "cannot look into the mount point %s", path);
+	while (n <= 2 && (e = readdir(d)))
+		n++;
+	closedir(d);
+	if (n <= 2) /* . and .. */
+		return 0;
+	return error_set(err, ERR_MOUNT,
+			 "the mount point %s is not empty: choose an empty "
+			 "directory, or hide its files with -o nonempty",
+			 path);
+}
+
+static int check_type(const char *path, dev_t *dev, struct error *err)
+{
+	struct stat st;
+
+	if (stat(path, &st) == 0) {
+		*dev = st.st_dev;
+		if (S_ISDIR(st.st_mode))
+			return 0;
+		return error_set(err, ERR_MOUNT,
+				 "the mount point %s is not a directory: name "
+				 "an empty directory",
+				 path);
+	}
+	if (errno == ENOENT)
+		return error_set(err, ERR_MOUNT,
+				 "the mount point %s does not exist: make it "
+				 "with mkdir",
+				 path);
+	if (errno == ENOTCONN)
+		return error_set(err, ERR_MOUNT,
+				 "the mount point %s is a stale mount, whose "
+				 "process has ended: run " FUSERMOUNT " -u %s",
+				 path, path);
+	return error_errno(err, ERR_MOUNT, errno, "the mount point %s", path);
+}
+
+static int check_place(const char *path, const char *source, struct error *err)
+{
+	struct mounted m;
+	struct stat st;
+
+	if (find_mount(path, &m) && m.ours)
+		return error_set(err, ERR_MOUNT,
+				 "wconvfs is mounted at %s already: unmount it "
+				 "with " FUSERMOUNT " -u %s, or choose another "
+				 "directory",
+				 path, path);
+	if (is_inside(source, path))
+		return error_set(err, ERR_MOUNT,
+				 "the source %s lies inside the mount point "
+				 "%s: choose a directory outside of it",
+				 source, path);
+	if (is_inside(path, source) && stat(source, &st) == 0 &&
+	    S_ISDIR(st.st_mode))
+		return error_set(err, ERR_MOUNT,
+				 "the mount point %s lies inside the source "
+				 "%s: choose a directory outside of it",
+				 path, source);
+	return 0;
+}
+
+/* Whether a program is found in a ":"-separated list of directories. */
+static bool in_path(const char *program, const char *dirs)
+{
+	while (dirs && *dirs) {
+		const char *end = strchrnul(dirs, ':');
+		char *full;
+		bool found;
+
+		if (asprintf(&full, "%.*s/%s", (int)(end - dirs), dirs,
+			     program) < 0)
+			return false;
+		found = access(full, X_OK) == 0;
+		free(full);
+		if (found)
+			return true;
+		dirs = *end ? end + 1 : end;
+	}
+	return false;
+}
+
+static int check_system(struct error *err)
+{
+	int fd = open("/dev/fuse", O_RDWR | O_CLOEXEC);
+
+	if (fd < 0 && (errno == ENOENT || errno == ENODEV || errno == ENXIO))
+		return error_set(err, ERR_MOUNT,
+				 "/dev/fuse is missing: load the module with "
+				 "modprobe fuse, or start the container with "
+				 "--device /dev/fuse");
+	if (fd < 0)
+		return error_errno(err, ERR_MOUNT, errno,
+				   "cannot open /dev/fuse, which mounting "
+				   "needs: ask for read and write permission");
+	close(fd);
+	if (geteuid() != 0 && !in_path(FUSERMOUNT, getenv("PATH")) &&
+	    !in_path(FUSERMOUNT, "/usr/bin:/bin:/usr/local/bin"))
+		return error_set(err, ERR_MOUNT,
+				 FUSERMOUNT
+				 " is missing, which mounts for "
+				 "users other than root: install the package "
+				 "fuse3");
+	return 0;
+}
+
+int mountpoint_open(struct mountpoint *mp, const char *path, const char *source,
+		    bool nonempty, struct error *err)
+{
+	int ret;
+
+	memset(mp, 0, sizeof(*mp));
+	if (strncmp(path, "/dev/fd/", 8) == 0) {
+		mp->passed = true;
+		mp->path = strdup(path);
+		return mp->path ? 0 : error_nomem(err);
+	}
+	ret = check_type(path, &mp->before, err);
+	if (ret)
+		return ret;
+	mp->path = realpath(path, NULL);
+	if (!mp->path)
+		return error_errno(err, ERR_MOUNT, errno, "the mount point %s",
+				   path);
+	ret = check_place(mp->path, source, err);
+	if (!ret && !nonempty)
+		ret = check_empty(mp->path, err);
+	if (!ret)
+		ret = check_system(err);
+	return ret;
+}
+
+void mountpoint_release(struct mountpoint *mp)
+{
+	free(mp->path);
+	mp->path = NULL;
+}
+
+int mountpoint_verify(const struct mountpoint *mp, struct error *err)
+{
+	struct stat st;
+
+	if (mp->passed)
+		return 0;
+	if (stat(mp->path, &st) < 0)
+		return error_errno(err, ERR_MOUNT, errno,
+				   "the mount at %s does not answer", mp->path);
+	if (st.st_dev == mp->before)
+		return error_set(err, ERR_MOUNT,
+				 "mounted, but %s does not show it: was "
+				 "something else mounted there, or does this "
+				 "process have its own mounts?",
+				 mp->path);
+	return 0;
+}
+
+int mountpoint_readahead(const struct mountpoint *mp, uint64_t kib)
+{
+	struct mounted m;
+	char path[80], text[24];
+	int fd, n, ret = 0;
+
+	if (mp->passed || !find_mount(mp->path, &m))
+		return -ENOENT;
+	snprintf(path, sizeof(path), "/sys/class/bdi/%s/read_ahead_kb",
+		 m.device);
+	n = snprintf(text, sizeof(text), "%llu\n", (unsigned long long)kib);
+	fd = open(path, O_WRONLY | O_CLOEXEC);
+	if (fd < 0)
+		return -errno;
+	if (write(fd, text, (size_t)n) != n)
+		ret = -errno;
+	close(fd);
+	return ret;
+}

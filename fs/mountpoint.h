@@ -1,0 +1,38 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The directory that is mounted on: what can be wrong with it, and whether
+ * the mount answers there. */
+#ifndef WC_FS_MOUNTPOINT_H
+#define WC_FS_MOUNTPOINT_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+#include "core/error.h"
+
+struct mountpoint {
+	char *path;   /* absolute, symbolic links resolved; owned */
+	dev_t before; /* the device there before mounting */
+	bool passed;  /* "/dev/fd/N": opened and mounted by mount.fuse3 */
+};
+
+/*
+ * Check everything that would make mounting fail or be a mistake: the
+ * directory itself, what is mounted there, where the source (an absolute
+ * path) lies, and whether this system lets us mount at all. Fails with
+ * ERR_MOUNT and what to do about it. *mp is released by the caller.
+ */
+int mountpoint_open(struct mountpoint *mp, const char *path, const char *source,
+		    bool nonempty, struct error *err);
+void mountpoint_release(struct mountpoint *mp);
+
+/* Wait for the mount to answer; fail if something else is seen there. */
+int mountpoint_verify(const struct mountpoint *mp, struct error *err);
+
+/*
+ * Have the kernel read ahead that far in files of the mount, which must
+ * answer already (its own start sets the value). Returns 0 or -errno.
+ */
+int mountpoint_readahead(const struct mountpoint *mp, uint64_t kib);
+
+#endif

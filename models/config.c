@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* config.json by cJSON; see config.h. */
+#include "models/config.h"
+
+#include <cjson/cJSON.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "core/slurp.h"
+
+/* Real ones have a few KB; id2label tables reach some hundred. */
+#define CONFIG_MAX_NBYTES (UINT64_C(16) << 20)
+
+/* Longest key that is looked up. */
+#define KEY_MAX 200
+
+/* Numbers are doubles in cJSON: whole ones are exact up to here. */
+#define EXACT_MAX 9007199254740992.0
+
+struct config {
+	cJSON *root;
+};
+
+int config_parse(struct config **out, struct str text, const char *name,
+		 struct error *err)
+{
+	struct config *c = calloc(1, sizeof(*c));
+
+	if (!c)
+		return error_nomem(err);
+	c->root = cJSON_ParseWithLength(text.p ? text.p : "", text.n);
+	if (!cJSON_IsObject(c->root)) {
+		config_free(c);
+		return error_set(err, ERR_SOURCE, "%s: not a JSON object",
+				 name);
+	}
+	*out = c;
+	return 0;
+}
+
+int config_open(struct config **out, const char *path, struct error *err)
+{
+	struct strbuf sb = STRBUF_INIT;
+	int ret = slurp(&sb, path, CONFIG_MAX_NBYTES, err);
+
+	if (!ret)
+		ret = config_parse(out, strbuf_str(&sb), path, err);
+	strbuf_release(&sb);
+	return ret;
+}
+
+static struct value value_of(const cJSON *j)
+{
+	if (cJSON_IsArray(j))
+		j = cJSON_GetArrayItem(j, 0);
+	if (!j || cJSON_IsNull(j))
+		return VALUE_MISSING;
+	if (cJSON_IsBool(j))
+		return value_bool(cJSON_IsTrue(j));
+	if (cJSON_IsString(j))
+		return value_text(str_of(j->valuestring));
+	if (cJSON_IsNumber(j) && fabs(j->valuedouble) <= EXACT_MAX &&
+	    floor(j->valuedouble) == j->valuedouble)
+		return value_int((int64_t)j->valuedouble);
+	return (struct value){VALUE_OTHER, 0, {NULL, 0}};
+}
+
+struct value config_get(const struct config *c, struct str key)
+{
+	const cJSON *j = c ? c->root : NULL;
+	size_t at = 0;
+
+	while (j && at <= key.n) {
+		char part[KEY_MAX + 1];
+		size_t n = 0;
+
+		while (at + n < key.n && key.p[at + n] != '.')
+			n++;
+		if (n > KEY_MAX)
+			return VALUE_MISSING;
+		memcpy(part, key.p + at, n);
+		part[n] = '\0';
+		j = cJSON_GetObjectItemCaseSensitive(j, part);
+		at += n + 1;
+	}
+	return value_of(j);
+}
+
+void config_describe(const struct config *c, struct strbuf *sb)
+{
+	static const char *const keys[] = {"architectures", "model_type"};
+
+	for (size_t i = 0; i < 2; i++) {
+		struct value v = config_get(c, str_of(keys[i]));
+
+		strbuf_addf(sb, "%s%s ", i ? ", " : "", keys[i]);
+		strbuf_add_value(sb, v);
+	}
+}
+
+void config_free(struct config *c)
+{
+	if (!c)
+		return;
+	cJSON_Delete(c->root);
+	free(c);
+}

@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Loading all tables and choosing one; see detect.h. */
+#include "models/detect.h"
+
+#include <stdlib.h>
+
+#include "core/slurp.h"
+#include "models/builtin.h"
+#include "models/match.h"
+
+/* Far more than any table of rules has. */
+#define RULES_MAX_NBYTES (UINT64_C(4) << 20)
+
+static int add(struct models *m, struct str text, const char *origin,
+	       struct error *err)
+{
+	struct table **v = realloc(m->v, (m->n + 1) * sizeof(struct table *));
+	int ret;
+
+	if (!v)
+		return error_nomem(err);
+	m->v = v;
+	ret = table_parse(&v[m->n], text, origin, err);
+	if (!ret)
+		m->n++;
+	return ret;
+}
+
+static int add_user(struct models *m, const char *path, struct error *err)
+{
+	struct strbuf sb = STRBUF_INIT;
+	int ret = slurp(&sb, path, RULES_MAX_NBYTES, err);
+
+	if (!ret)
+		ret = add(m, strbuf_str(&sb), path, err);
+	if (!ret)
+		m->user = m->v[m->n - 1];
+	strbuf_release(&sb);
+	return ret;
+}
+
+int models_open(struct models *m, const char *rules, struct error *err)
+{
+	int ret = 0;
+
+	*m = (struct models){NULL, 0, NULL};
+	for (size_t i = 0; i < builtin_ntables && !ret; i++) {
+		struct str text = {builtin_tables[i].text,
+				   builtin_tables[i].nbytes};
+
+		ret = add(m, text, builtin_tables[i].name, err);
+	}
+	if (!ret && rules)
+		ret = add_user(m, rules, err);
+	return ret;
+}
+
+void models_release(struct models *m)
+{
+	for (size_t i = 0; i < m->n; i++)
+		table_free(m->v[i]);
+	free(m->v);
+	*m = (struct models){NULL, 0, NULL};
+}
+
+/* ---- choosing ---- */
+
+struct probe {
+	const struct config *config;
+	const struct tensor_set *src;
+	int from;
+	bool adapter;
+};
+
+static struct value lookup(const void *ctx, struct str name)
+{
+	const struct probe *p = ctx;
+
+	if (str_is(name, "adapter"))
+		return value_bool(p->adapter);
+	return config_get(p->config, name);
+}
+
+struct detect_env {
+	const struct probe *p;
+	const struct expr *expr;
+};
+
+static struct value lookup_detect(const void *ctx, struct str name)
+{
+	const struct detect_env *e = ctx;
+
+	return lookup(e->p, name);
+}
+
+static bool has_tensor(const void *ctx, unsigned k)
+{
+	const struct detect_env *e = ctx;
+
+	return tensor_set_find(e->p->src, expr_has(e->expr, k)) != NULL;
+}
+
+static bool detected(const struct table *t, const struct probe *p)
+{
+	for (size_t i = 0; i < t->ndetect; i++) {
+		struct detect_env e = {p, t->detect[i]};
+		struct expr_env env = {
+			.lookup = lookup_detect, .has = has_tensor, .ctx = &e};
+
+		if (value_true(expr_eval(t->detect[i], &env)))
+			return true;
+	}
+	return false;
+}
+
+/* Every name of the source finds a rule. */
+static bool takes_all(const struct table *t, const struct probe *p)
+{
+	struct strbuf scratch = STRBUF_INIT;
+	struct error err = ERROR_INIT;
+	struct scope s;
+	struct match m;
+	bool all = p->src->n > 0;
+
+	if (scope_init(&s, t, p->config, p->src, p->from, p->adapter, NULL, 0,
+		       &err))
+		all = false;
+	for (size_t i = 0; i < p->src->n && all; i++)
+		all = match_tensor(&s, &p->src->v[i], &m, &scratch);
+	scope_release(&s);
+	error_release(&err);
+	strbuf_release(&scratch);
+	return all;
+}
+
+static void list_models(const struct models *m, struct strbuf *sb)
+{
+	for (size_t i = 0; i < m->n; i++) {
+		strbuf_adds(sb, i ? ", " : "");
+		strbuf_addstr(sb, m->v[i]->model);
+	}
+}
+
+static int choose_named(const struct models *m, struct str name,
+			const struct table **out, struct error *err)
+{
+	struct strbuf sb = STRBUF_INIT;
+	int ret;
+
+	for (size_t i = m->n; i-- > 0;) { /* the user's own first */
+		if (table_is(m->v[i], name)) {
+			*out = m->v[i];
+			return 0;
+		}
+	}
+	list_models(m, &sb);
+	ret = error_set(err, ERR_MODEL,
+			"--model %.*s: there is no such table; there are %s",
+			STR_ARG(name), sb.p ? sb.p : "");
+	strbuf_release(&sb);
+	return ret;
+}
+
+static int refuse_none(const struct models *m, const struct probe *p,
+		       struct error *err)
+{
+	struct strbuf what = STRBUF_INIT, list = STRBUF_INIT;
+	int ret;
+
+	if (p->config)
+		config_describe(p->config, &what);
+	else
+		strbuf_adds(&what, "there is no config.json, and no table's "
+				   "rules take all names");
+	list_models(m, &list);
+	ret = error_set(err, ERR_MODEL,
+			"the model is not known (%s): choose the rules with "
+			"--model, of %s, or give your own with --rules",
+			what.p ? what.p : "", list.p ? list.p : "");
+	strbuf_release(&what);
+	strbuf_release(&list);
+	return ret;
+}
+
+static int refuse_several(const struct models *m, const bool *candidate,
+			  struct error *err)
+{
+	struct strbuf list = STRBUF_INIT;
+	int ret;
+
+	for (size_t i = 0; i < m->n; i++) {
+		if (!candidate[i])
+			continue;
+		strbuf_adds(&list, list.len ? ", " : "");
+		strbuf_addstr(&list, m->v[i]->model);
+	}
+	ret = error_set(err, ERR_MODEL,
+			"several rule tables fit this source: choose one with "
+			"--model, of %s",
+			list.p ? list.p : "");
+	strbuf_release(&list);
+	return ret;
+}
+
+static int choose_detected(const struct models *m, const struct probe *p,
+			   const struct table **out, struct error *err)
+{
+	bool *candidate = calloc(m->n + 1, sizeof(*candidate));
+	size_t n = 0;
+	int ret = 0;
+
+	if (!candidate)
+		return error_nomem(err);
+	for (size_t i = 0; i < m->n; i++) {
+		candidate[i] = p->config ? detected(m->v[i], p)
+					 : takes_all(m->v[i], p);
+		if (candidate[i] && n++ == 0)
+			*out = m->v[i];
+	}
+	if (n == 0)
+		ret = refuse_none(m, p, err);
+	else if (n > 1)
+		ret = refuse_several(m, candidate, err);
+	free(candidate);
+	return ret;
+}
+
+int models_choose(const struct models *m, const char *name,
+		  const struct config *config, const struct tensor_set *src,
+		  int from, bool adapter, const struct table **out,
+		  struct error *err)
+{
+	struct probe p = {config, src, from, adapter};
+
+	if (name)
+		return choose_named(m, str_of(name), out, err);
+	/* who gives rules means them, unless they say what they are for */
+	if (m->user && (!m->user->ndetect || detected(m->user, &p))) {
+		*out = m->user;
+		return 0;
+	}
+	return choose_detected(m, &p, out, err);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which rule table a source needs. */
+#ifndef WC_MODELS_DETECT_H
+#define WC_MODELS_DETECT_H
+
+#include "models/scope.h"
+
+/* All tables there are: the built-in ones and the user's. */
+struct models {
+	struct table **v; /* [n] owned; the user's is the last */
+	size_t n;
+	const struct table *user; /* of --rules, or NULL */
+};
+
+/*
+ * Load the built-in tables and, if rules is not NULL, the user's file.
+ * ERR_MODEL with a sentence. models_release frees, also after a failure.
+ */
+int models_open(struct models *m, const char *rules, struct error *err);
+
+void models_release(struct models *m);
+
+/*
+ * The table for a source: the one called name; without a name the user's own
+ * if it has no `detect`, else the one whose `detect` holds; where there is no
+ * config.json, the one whose rules take all names. ERR_MODEL with the
+ * candidates where that is none or several.
+ */
+int models_choose(const struct models *m, const char *name,
+		  const struct config *config, const struct tensor_set *src,
+		  int from, bool adapter, const struct table **out,
+		  struct error *err);
+
+#endif

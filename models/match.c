@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Matching tensors with rules; see match.h. */
+#include "models/match.h"
+
+static struct value lookup_scope(const void *ctx, struct str name)
+{
+	return scope_lookup(ctx, name);
+}
+
+struct expr_env match_env(const struct scope *s)
+{
+	return (struct expr_env){.lookup = lookup_scope, .ctx = s};
+}
+
+/* ---- conditions ---- */
+
+struct cond_env {
+	const struct scope *s;
+	const struct rule *r;
+	const struct cond *cond;
+	const struct binding *b; /* or NULL */
+	struct strbuf *scratch;
+};
+
+static struct value bound_value(const struct cond_env *e, unsigned k)
+{
+	const struct cap *cap = &e->r->caps.v[k];
+	int64_t num = e->b->v[k].num;
+
+	switch (cap->kind) {
+	case CAP_NUM:
+		return value_int(num);
+	case CAP_WORD:
+		return value_text(cap->words->pairs[num].side[e->s->from]);
+	default:
+		return value_text(e->b->v[k].text);
+	}
+}
+
+static struct value lookup_cond(const void *ctx, struct str name)
+{
+	const struct cond_env *e = ctx;
+
+	for (unsigned k = 0; e->b && k < e->r->caps.n; k++)
+		if ((e->b->set >> k & 1) && str_eq(e->r->caps.v[k].name, name))
+			return bound_value(e, k);
+	return scope_lookup(e->s, name);
+}
+
+static bool has_name(const void *ctx, unsigned k)
+{
+	static const struct binding none = {.set = 0};
+	const struct cond_env *e = ctx;
+	struct expr_env look = match_env(e->s);
+
+	strbuf_reset(e->scratch);
+	return name_fill(&e->cond->has[k][e->s->from], &e->r->caps, &look,
+			 e->b ? e->b : &none, e->scratch) &&
+	       tensor_set_find(e->s->src, strbuf_str(e->scratch));
+}
+
+bool match_conds(const struct scope *s, const struct rule *r,
+		 const struct binding *b, struct strbuf *scratch)
+{
+	for (unsigned k = 0; k < r->nconds; k++) {
+		struct cond_env e = {s, r, &r->conds[k], b, scratch};
+		struct expr_env env = {
+			.lookup = lookup_cond, .has = has_name, .ctx = &e};
+
+		if (!value_true(expr_eval(r->conds[k].expr, &env)))
+			return false;
+	}
+	return true;
+}
+
+/* ---- ranges ---- */
+
+static bool cap_range(const struct scope *s, const struct cap *cap,
+		      int64_t *range)
+{
+	const struct axis *a =
+		cap->kind == CAP_NUM ? table_axis(s->table, cap->name) : NULL;
+	struct value v = a ? scope_lookup(s, cap->name) : VALUE_MISSING;
+
+	*range = v.num;
+	return v.kind == VALUE_INT;
+}
+
+int match_ranged_cap(const struct scope *s, const struct rule *r,
+		     const struct binding *b, int64_t *range)
+{
+	for (unsigned k = 0; k < r->caps.n; k++)
+		if ((b->set >> k & 1) && cap_range(s, &r->caps.v[k], range))
+			return (int)k;
+	return -1;
+}
+
+static bool in_range(const struct scope *s, const struct rule *r,
+		     const struct binding *b, struct strbuf *why)
+{
+	for (unsigned k = 0; k < r->caps.n; k++) {
+		struct str name = r->caps.v[k].name;
+		struct str text = scope_axis_text(s, name);
+		int64_t range;
+
+		if (!(b->set >> k & 1) ||
+		    !cap_range(s, &r->caps.v[k], &range) || b->v[k].num < range)
+			continue;
+		if (why)
+			strbuf_addf(why, "%.*s is %lld, but %.*s is %lld",
+				    STR_ARG(name), (long long)b->v[k].num,
+				    STR_ARG(text), (long long)range);
+		return false;
+	}
+	return true;
+}
+
+/* ---- fit ---- */
+
+static bool fits(const struct scope *s, const struct rule *r, unsigned slot,
+		 const struct tensor *t, struct strbuf *why)
+{
+	struct axis_env env = scope_axis_env(s);
+
+	return !r->pattern || pattern_fits(r->pattern, s->from, slot, t->dims,
+					   t->ndim, &env, why);
+}
+
+/* The other tensors of a fused rule are there, and fit too. */
+static bool find_parts(const struct scope *s, struct match *m,
+		       const struct tensor *t, struct strbuf *scratch,
+		       struct strbuf *why)
+{
+	const struct rule *r = m->rule;
+	struct expr_env look = match_env(s);
+
+	for (unsigned k = 0; k < r->nnames[s->from]; k++) {
+		const struct tensor *part = t;
+
+		if (k != m->slot) {
+			strbuf_reset(scratch);
+			part = name_fill(&r->names[s->from][k], &r->caps, &look,
+					 &m->b, scratch)
+				       ? tensor_set_find(s->src,
+							 strbuf_str(scratch))
+				       : NULL;
+		}
+		if (!part && why)
+			strbuf_addf(why, "%.*s is missing beside it",
+				    STR_ARG(strbuf_str(scratch)));
+		if (!part || (k != m->slot && !fits(s, r, k, part, why)))
+			return false;
+		m->in[k] = part;
+	}
+	return true;
+}
+
+enum match_stage match_rule(const struct scope *s, const struct rule *r,
+			    unsigned slot, const struct tensor *t,
+			    struct match *out, struct strbuf *scratch,
+			    struct strbuf *why)
+{
+	struct expr_env look = match_env(s);
+
+	out->rule = r;
+	out->slot = slot;
+	out->b.set = 0;
+	if (!name_match(&r->names[s->from][slot], &r->caps, t->name, &look,
+			&out->b))
+		return MATCH_NAME;
+	if (!match_conds(s, r, &out->b, scratch))
+		return MATCH_WHEN;
+	if (!in_range(s, r, &out->b, why))
+		return MATCH_RANGE;
+	if (!fits(s, r, slot, t, why))
+		return MATCH_FIT;
+	return find_parts(s, out, t, scratch, why) ? MATCH_YES : MATCH_PARTS;
+}
+
+bool match_tensor(const struct scope *s, const struct tensor *t,
+		  struct match *out, struct strbuf *scratch)
+{
+	for (size_t i = 0; i < s->table->nrules; i++) {
+		const struct rule *r = &s->table->rules[i];
+
+		for (unsigned k = 0; k < r->nnames[s->from]; k++)
+			if (match_rule(s, r, k, t, out, scratch, NULL) ==
+			    MATCH_YES)
+				return true;
+	}
+	return false;
+}

@@ -1,0 +1,375 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Which rule takes which source tensor, and the proof; see plan.h. */
+#include "models/plan.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+#include "models/near.h"
+#include "models/plan_build.h"
+
+/* Names listed with their near miss; the others are only named. */
+#define MAX_EXPLAINED 20
+
+/* Missing names listed one by one. */
+#define MAX_MISSING 50
+
+/* ---- taking source tensors ---- */
+
+static int drop(struct plan_builder *b, uint32_t i, const struct rule *r)
+{
+	struct plan *p = b->plan;
+
+	/* grown by doubling: the capacity is the next power of two */
+	if ((p->ndropped & (p->ndropped - 1)) == 0) {
+		size_t cap = p->ndropped ? 2 * p->ndropped : 1;
+		struct dropped *v = realloc(p->dropped, cap * sizeof(*v));
+
+		if (!v)
+			return error_nomem(b->err);
+		p->dropped = v;
+	}
+	p->dropped[p->ndropped++] = (struct dropped){i, r};
+	return 0;
+}
+
+/* Mark all parts of a match as taken: each by this rule, and only by it. */
+static int take_parts(struct plan_builder *b, const struct match *m)
+{
+	for (unsigned k = 0; k < m->rule->nnames[b->scope->from]; k++) {
+		const struct tensor *part = m->in[k];
+		size_t i = (size_t)(part - b->src->v);
+		struct match own;
+
+		if (k != m->slot &&
+		    (!match_tensor(b->scope, part, &own, &b->scratch) ||
+		     own.rule != m->rule || own.slot != k))
+			return error_set(b->err, ERR_MAPPING,
+					 "%.*s needs %.*s, which another rule "
+					 "takes",
+					 STR_ARG(m->rule->text),
+					 STR_ARG(part->name));
+		if (b->used[i])
+			return error_set(b->err, ERR_MAPPING,
+					 "%.*s is taken twice, the second "
+					 "time by %.*s",
+					 STR_ARG(part->name),
+					 STR_ARG(m->rule->text));
+		b->used[i] = true;
+	}
+	return 0;
+}
+
+/* The source name of a match's slot with one capture at another value. */
+static bool member_name(struct plan_builder *b, const struct match *m,
+			unsigned slot, int cap, int64_t value)
+{
+	struct expr_env look = match_env(b->scope);
+	struct binding at = m->b;
+
+	at.v[cap].num = value;
+	strbuf_reset(&b->scratch);
+	return name_fill(&m->rule->names[b->scope->from][slot], &m->rule->caps,
+			 &look, &at, &b->scratch);
+}
+
+/*
+ * A capture with a range is complete: count the members of the family that
+ * the slot's tensor belongs to, at the first member that is there.
+ */
+static void count_family(struct plan_builder *b, const struct match *m,
+			 unsigned slot)
+{
+	const struct tensor *first = NULL;
+	int64_t range;
+	int cap = match_ranged_cap(b->scope, m->rule, &m->b, &range);
+
+	if (cap < 0)
+		return;
+	for (int64_t i = 0; i <= m->b.v[cap].num && !first; i++)
+		if (member_name(b, m, slot, cap, i))
+			first = tensor_set_find(b->src,
+						strbuf_str(&b->scratch));
+	if (first)
+		b->seen[first - b->src->v]++;
+}
+
+static int take(struct plan_builder *b, const struct match *m)
+{
+	int ret = take_parts(b, m);
+
+	if (ret)
+		return ret;
+	for (unsigned k = 0; k < m->rule->nnames[b->scope->from]; k++)
+		count_family(b, m, k);
+	return plan_add_targets(b, m);
+}
+
+/* ---- what is missing ---- */
+
+static bool missing_member(struct plan_builder *b, const struct match *m,
+			   int cap, int64_t i, struct strbuf *list)
+{
+	if (!member_name(b, m, m->slot, cap, i) ||
+	    tensor_set_find(b->src, strbuf_str(&b->scratch)))
+		return false;
+	if (list)
+		strbuf_addf(list, "\n  %.*s", STR_ARG(strbuf_str(&b->scratch)));
+	return true;
+}
+
+/* The members that the family counted at source tensor k lacks. */
+static size_t list_family(struct plan_builder *b, size_t k, size_t listed,
+			  struct strbuf *list, struct str *axis)
+{
+	struct match m;
+	int64_t range = 0;
+	size_t n = 0;
+	int cap;
+
+	if (!b->seen[k] ||
+	    !match_tensor(b->scope, &b->src->v[k], &m, &b->scratch))
+		return 0;
+	cap = match_ranged_cap(b->scope, m.rule, &m.b, &range);
+	if (cap < 0 || (int64_t)b->seen[k] >= range)
+		return 0;
+	*axis = m.rule->caps.v[cap].name;
+	for (int64_t i = 0; i < range; i++)
+		n += missing_member(b, &m, cap, i,
+				    listed + n < MAX_MISSING ? list : NULL);
+	return n;
+}
+
+static int check_families(struct plan_builder *b)
+{
+	struct strbuf list = STRBUF_INIT;
+	struct str axis = {"", 0};
+	size_t n = 0;
+	int ret = 0;
+
+	for (size_t k = 0; k < b->src->n; k++)
+		n += list_family(b, k, n, &list, &axis);
+	if (n > MAX_MISSING)
+		strbuf_addf(&list, "\n  and %zu more", n - MAX_MISSING);
+	if (n && b->o->partial)
+		strbuf_addf(&b->plan->notes, "missing by config.json:%.*s\n",
+			    STR_ARG(strbuf_str(&list)));
+	else if (n)
+		ret = error_set(
+			b->err, ERR_MAPPING,
+			"%zu tensors are missing: by config.json %.*s is %lld, "
+			"but there is no%.*s",
+			n, STR_ARG(scope_axis_text(b->scope, axis)),
+			(long long)scope_lookup(b->scope, axis).num,
+			STR_ARG(strbuf_str(&list)));
+	strbuf_release(&list);
+	return ret;
+}
+
+static void describe(const struct tensor *t, struct strbuf *sb)
+{
+	strbuf_addf(sb, "\n  %.*s %s [", STR_ARG(t->name),
+		    dtype_info(t->dtype)->safetensors);
+	strbuf_add_dims(sb, t->dims, t->ndim, ',');
+	strbuf_adds(sb, "]");
+}
+
+static int refuse_unmapped(struct plan_builder *b, const uint32_t *v, size_t n)
+{
+	struct strbuf list = STRBUF_INIT;
+	int ret;
+
+	for (size_t i = 0; i < n; i++) {
+		const struct tensor *t = &b->src->v[v[i]];
+
+		describe(t, &list);
+		if (i < MAX_EXPLAINED) {
+			strbuf_adds(&list, ": ");
+			near_miss(b->scope, t, &list);
+		}
+	}
+	ret = error_set(b->err, ERR_MAPPING,
+			"%zu of %zu tensors have no place in the %.*s rules "
+			"(--partial passes them through as they are):%.*s",
+			n, b->src->n, STR_ARG(b->scope->table->model),
+			STR_ARG(strbuf_str(&list)));
+	strbuf_release(&list);
+	return ret;
+}
+
+/* ---- the plan ---- */
+
+static int take_all(struct plan_builder *b, uint32_t *unmapped, size_t *n)
+{
+	for (uint32_t i = 0; i < b->src->n; i++) {
+		const struct tensor *t = &b->src->v[i];
+		struct match m;
+		int ret = 0;
+
+		if (b->used[i])
+			continue;
+		if (!match_tensor(b->scope, t, &m, &b->scratch)) {
+			unmapped[(*n)++] = i;
+			if (b->o->partial)
+				ret = plan_add_passed(b, i);
+		} else if (!m.rule->nnames[1 - b->scope->from]) {
+			b->used[i] = true;
+			ret = drop(b, i, m.rule);
+		} else {
+			ret = take(b, &m);
+		}
+		if (ret)
+			return ret;
+	}
+	return 0;
+}
+
+static int note_passed(struct plan_builder *b, const uint32_t *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		strbuf_addf(&b->plan->notes, "passed through, no rule: %.*s\n",
+			    STR_ARG(b->src->v[v[i]].name));
+	return b->plan->notes.failed ? error_nomem(b->err) : 0;
+}
+
+/*
+ * The proof over the index space of tensors; elements within a rule are
+ * proved by its pattern. Each source is taken by one rule, dropped by one, or
+ * passed; each target was added once, since names are unique in a set.
+ */
+static int prove(const struct plan_builder *b, size_t nunmapped)
+{
+	size_t taken = 0, made = 0;
+
+	for (size_t i = 0; i < b->src->n; i++)
+		taken += b->used[i];
+	for (size_t i = 0; i < b->plan->target.n; i++)
+		made += b->plan->origins[i].nsources > 0;
+	if (taken + nunmapped == b->src->n && made == b->plan->target.n)
+		return 0;
+	return error_set(b->err, ERR_MAPPING,
+			 "the plan does not account for every tensor (%zu of "
+			 "%zu)",
+			 taken, b->src->n);
+}
+
+struct place {
+	uint32_t first; /* source index of its first byte */
+	uint32_t nth;	/* as it was made */
+};
+
+static int by_place(const void *pa, const void *pb)
+{
+	const struct place *a = pa, *b = pb;
+
+	if (a->first != b->first)
+		return a->first < b->first ? -1 : 1;
+	return a->nth < b->nth ? -1 : 1;
+}
+
+/*
+ * Targets come in the order of their sources' bytes. They were made so, but
+ * copies were appended: each moves behind the tensor whose bytes it has.
+ */
+static int sort_targets(struct plan_builder *b)
+{
+	struct plan *p = b->plan;
+	size_t n = p->target.n;
+	struct place *v = calloc(n + 1, sizeof(*v));
+	struct origin *origins = calloc(n + 1, sizeof(*origins));
+	uint32_t *order = calloc(n + 1, sizeof(*order));
+	int ret = v && origins && order ? 0 : -ENOMEM;
+
+	for (size_t i = 0; i < n && !ret; i++) {
+		const struct origin *o = &p->origins[i];
+
+		v[i] = (struct place){o->sources[0], (uint32_t)i};
+		for (unsigned k = 1; k < o->nsources; k++)
+			if (o->sources[k] < v[i].first)
+				v[i].first = o->sources[k];
+	}
+	if (!ret)
+		qsort(v, n, sizeof(*v), by_place);
+	for (size_t i = 0; i < n && !ret; i++) {
+		order[i] = v[i].nth;
+		origins[i] = p->origins[v[i].nth];
+	}
+	if (!ret)
+		ret = tensor_set_reorder(&p->target, order);
+	if (!ret) {
+		free(p->origins);
+		p->origins = origins;
+		origins = NULL;
+	}
+	free(v);
+	free(order);
+	free(origins);
+	return ret ? error_nomem(b->err) : 0;
+}
+
+static int build(struct plan_builder *b)
+{
+	uint32_t *unmapped = malloc((b->src->n + 1) * sizeof(*unmapped));
+	size_t n = 0;
+	int ret;
+
+	if (!unmapped)
+		return error_nomem(b->err);
+	ret = take_all(b, unmapped, &n);
+	if (!ret && n && !b->o->partial)
+		ret = refuse_unmapped(b, unmapped, n);
+	if (!ret)
+		ret = note_passed(b, unmapped, n);
+	if (!ret)
+		ret = check_families(b);
+	if (!ret)
+		ret = plan_add_copies(b);
+	if (!ret)
+		ret = sort_targets(b);
+	if (!ret)
+		ret = prove(b, n);
+	free(unmapped);
+	return ret;
+}
+
+int plan_make(struct plan *p, const struct scope *scope,
+	      const struct plan_options *o, struct error *err)
+{
+	struct plan_builder b = {.plan = p,
+				 .scope = scope,
+				 .src = scope->src,
+				 .o = o,
+				 .err = err};
+	int ret;
+
+	*p = (struct plan){.target = TENSOR_SET_INIT};
+	b.used = calloc(b.src->n + 1, sizeof(*b.used));
+	b.seen = calloc(b.src->n + 1, sizeof(*b.seen));
+	ret = b.used && b.seen ? build(&b) : error_nomem(err);
+	free(b.used);
+	free(b.seen);
+	strbuf_release(&b.scratch);
+	return ret;
+}
+
+int plan_raw(struct plan *p, const struct tensor_set *src,
+	     const struct plan_options *o, struct error *err)
+{
+	struct plan_builder b = {.plan = p, .src = src, .o = o, .err = err};
+	int ret = 0;
+
+	*p = (struct plan){.target = TENSOR_SET_INIT};
+	for (uint32_t i = 0; i < src->n && !ret; i++)
+		ret = plan_add_passed(&b, i);
+	strbuf_release(&b.scratch);
+	return ret;
+}
+
+void plan_release(struct plan *p)
+{
+	tensor_set_release(&p->target);
+	arena_release(&p->arena);
+	free(p->origins);
+	free(p->dropped);
+	strbuf_release(&p->notes);
+}

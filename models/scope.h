@@ -1,0 +1,54 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the names in a table's expressions mean for one source: its captures
+ * apart (models/match.h), an option, an axis, a key that the user set, or a
+ * key of config.json, in this order.
+ */
+#ifndef WC_MODELS_SCOPE_H
+#define WC_MODELS_SCOPE_H
+
+#include "core/tensor.h"
+#include "models/config.h"
+#include "models/table.h"
+
+struct setting { /* --set key=value */
+	struct str key;
+	struct str value;
+};
+
+struct scope {
+	const struct table *table;
+	const struct config *config; /* or NULL */
+	const struct tensor_set *src;
+	int from;     /* the side that src is */
+	bool adapter; /* src is a PEFT adapter: the name `adapter` is true */
+	const struct setting *settings; /* [nsettings] borrowed */
+	size_t nsettings;
+	struct value *options; /* [table->noptions] */
+	struct value *axes;    /* [table->naxes] */
+	unsigned char *state;  /* [table->naxes] */
+};
+
+/*
+ * Bind a table to a source. Options take the values set by the user, which
+ * must be among those the table lists, or their defaults; axes are computed.
+ * Refused (ERR_USAGE, ERR_MAPPING) with the values: a key that the table does
+ * not know, a key that config.json contradicts, an axis whose keys are there
+ * but do not divide. scope_release frees what it made, also after a failure.
+ */
+int scope_init(struct scope *s, const struct table *table,
+	       const struct config *config, const struct tensor_set *src,
+	       int from, bool adapter, const struct setting *settings,
+	       size_t nsettings, struct error *err);
+
+struct value scope_lookup(const struct scope *s, struct str name);
+
+/* The values of the upper-case axes, for patterns. */
+struct axis_env scope_axis_env(const struct scope *s);
+
+/* "hidden_size / num_attention_heads", for messages; "" if unknown. */
+struct str scope_axis_text(const struct scope *s, struct str name);
+
+void scope_release(struct scope *s);
+
+#endif

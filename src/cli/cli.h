@@ -1,0 +1,36 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Between the commands of wconv. */
+#ifndef WC_CLI_CLI_H
+#define WC_CLI_CLI_H
+
+#include <stdio.h>
+
+#include "core/error.h"
+#include "view/view.h"
+
+/* What the command line says. */
+struct cli {
+	struct view_options opt;
+	bool tsv, json;
+	const char *range;	 /* --range, or NULL */
+	const char *const *args; /* behind the command; [nargs] */
+	int nargs;
+};
+
+/* A command: 0, or -errno with *err filled. */
+int cli_list(const struct cli *c, struct error *err);
+int cli_hash(const struct cli *c, struct error *err);
+int cli_cat(const struct cli *c, struct error *err);
+int cli_explain(const struct cli *c, struct error *err);
+int cli_models(const struct cli *c, struct error *err);
+
+/* Open the view of args[0], printing its warnings to standard error. */
+int cli_open(const struct cli *c, struct view **out, struct error *err);
+
+/* Append "24x20", or "scalar". */
+void cli_add_shape(const struct tensor *t, struct strbuf *out);
+
+/* Write all of it to standard output. */
+int cli_write(const void *p, size_t n, struct error *err);
+
+#endif

@@ -1,0 +1,192 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* wconv hash, wconv cat, and what the commands share. */
+#include <errno.h>
+#include <openssl/evp.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "cli/cli.h"
+
+#include "core/checked.h"
+
+/* Bytes of one step. */
+#define STEP ((size_t)1 << 20)
+
+int cli_open(const struct cli *c, struct view **out, struct error *err)
+{
+	struct view_options opt = c->opt;
+	int ret;
+
+	opt.source = c->args[0];
+	ret = view_open(out, &opt, err);
+	if (!ret)
+		fputs(view_warnings(*out), stderr);
+	return ret;
+}
+
+void cli_add_shape(const struct tensor *t, struct strbuf *out)
+{
+	if (t->ndim)
+		strbuf_add_dims(out, t->dims, t->ndim, 'x');
+	else
+		strbuf_adds(out, "scalar");
+}
+
+int cli_write(const void *p, size_t n, struct error *err)
+{
+	if (n && fwrite(p, 1, n, stdout) != n)
+		return error_errno(err, ERR_SOURCE, errno, "standard output");
+	return 0;
+}
+
+/* ---- hash ---- */
+
+static int digest(const struct tensor *t, EVP_MD_CTX *ctx, uint8_t *buf,
+		  struct reader *rd, struct strbuf *hex, struct error *err)
+{
+	unsigned char md[EVP_MAX_MD_SIZE];
+	unsigned n;
+
+	if (!EVP_DigestInit_ex(ctx, EVP_sha256(), NULL))
+		return error_nomem(err);
+	for (uint64_t off = 0; off < t->nbytes; off += STEP) {
+		size_t len = min_size(t->nbytes - off, STEP);
+		int ret = tensor_read(t, off, len, buf, rd);
+
+		if (ret)
+			return error_errno(err, ERR_SOURCE, -ret, "%.*s",
+					   STR_ARG(t->name));
+		EVP_DigestUpdate(ctx, buf, len);
+	}
+	EVP_DigestFinal_ex(ctx, md, &n);
+	for (unsigned i = 0; i < n; i++)
+		strbuf_addf(hex, "%02x", md[i]);
+	return 0;
+}
+
+static int hash_all(const struct view *v, EVP_MD_CTX *ctx, uint8_t *buf,
+		    struct reader *rd, struct error *err)
+{
+	const struct tensor_set *set = view_tensors(v);
+	struct strbuf line = STRBUF_INIT;
+	int ret = 0;
+
+	for (size_t i = 0; i < set->n && !ret; i++) {
+		const struct tensor *t = &set->v[i];
+
+		strbuf_reset(&line);
+		strbuf_add_tsv(&line, t->name);
+		strbuf_addf(&line, "\t%s\t", view_dtype_word(v, t->dtype));
+		cli_add_shape(t, &line);
+		strbuf_addc(&line, '\t');
+		ret = digest(t, ctx, buf, rd, &line, err);
+		strbuf_addc(&line, '\n');
+		if (!ret)
+			ret = line.failed ? error_nomem(err)
+					  : cli_write(line.p, line.len, err);
+	}
+	strbuf_release(&line);
+	return ret;
+}
+
+int cli_hash(const struct cli *c, struct error *err)
+{
+	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+	uint8_t *buf = malloc(STEP);
+	struct reader rd = {.strip = NULL};
+	struct view *v = NULL;
+	int ret = cli_open(c, &v, err);
+
+	if (!ret && (!ctx || !buf || view_reader_init(v, &rd)))
+		ret = error_nomem(err);
+	if (!ret)
+		ret = hash_all(v, ctx, buf, &rd, err);
+	reader_release(&rd);
+	view_free(v);
+	free(buf);
+	EVP_MD_CTX_free(ctx);
+	return ret;
+}
+
+/* ---- cat ---- */
+
+/* OFF:LEN; without --range everything. */
+static int parse_range(const char *text, uint64_t *off, uint64_t *n,
+		       struct error *err)
+{
+	const char *colon = text ? strchr(text, ':') : NULL;
+	char *first = colon ? strndup(text, (size_t)(colon - text)) : NULL;
+	bool ok = !text ||
+		  (first && parse_size(first, off) && parse_size(colon + 1, n));
+
+	free(first);
+	return ok ? 0
+		  : error_set(err, ERR_USAGE,
+			      "--range=%s: it must be OFF:LEN, such as 0:4096",
+			      text);
+}
+
+static int no_such_file(const struct view *v, const char *path,
+			struct error *err)
+{
+	if (view_no_ckpt(v) && strstr(path, "ckpt"))
+		return error_set(err, ERR_MAPPING, "%s", view_no_ckpt(v));
+	return error_set(err, ERR_USAGE,
+			 "%s: the view has no such file; .wconvfs/mapping.tsv "
+			 "lists its parameters",
+			 path);
+}
+
+static int copy_out(struct view_file *f, uint64_t off, uint64_t n,
+		    struct reader *rd, uint8_t *buf, const char *path,
+		    struct error *err)
+{
+	while (n > 0) {
+		ssize_t got = view_read(f, off, min_size(n, STEP), buf, rd);
+		int ret;
+
+		if (got < 0)
+			return error_errno(err, ERR_SOURCE, (int)-got,
+					   "%s at byte %llu", path,
+					   (unsigned long long)off);
+		if (got == 0)
+			break;
+		ret = cli_write(buf, (size_t)got, err);
+		if (ret)
+			return ret;
+		off += (uint64_t)got;
+		n -= (uint64_t)got;
+	}
+	return 0;
+}
+
+int cli_cat(const struct cli *c, struct error *err)
+{
+	const char *path = c->args[1];
+	uint64_t off = 0, n = UINT64_MAX, node;
+	uint8_t *buf = malloc(STEP);
+	struct reader rd = {.strip = NULL};
+	struct view_file *f = NULL;
+	struct view *v = NULL;
+	int ret = parse_range(c->range, &off, &n, err);
+
+	if (!ret)
+		ret = cli_open(c, &v, err);
+	if (ret)
+		goto out;
+	node = view_find(v, path);
+	ret = node ? view_open_file(v, node, &f) : no_such_file(v, path, err);
+	if (node && ret)
+		ret = error_errno(err, ERR_USAGE, -ret, "%s", path);
+	else if (!ret && (!buf || view_reader_init(v, &rd)))
+		ret = error_nomem(err);
+	if (!ret)
+		ret = copy_out(f, off, n, &rd, buf, path, err);
+out:
+	if (f)
+		view_close(f);
+	reader_release(&rd);
+	view_free(v);
+	free(buf);
+	return ret;
+}

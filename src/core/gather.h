@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * A gather: a tensor whose elements are elements of other tensors of the same
+ * width, as a compiled pattern says. One piece is one block of the pattern: a
+ * box of index tuples, each copied from
+ *
+ *     src[base_in  + sum i_k * axes[k].stride_in]   to
+ *     out[base_out + sum i_k * axes[k].stride_out]
+ *
+ * in elements. The pieces of a gather produce each output element exactly once
+ * (models/pattern.h proves it before one is made).
+ */
+#ifndef WC_CORE_GATHER_H
+#define WC_CORE_GATHER_H
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/tensor.h"
+
+struct gather_axis {
+	uint64_t n;	     /* extent, >= 2 unless it is the only one */
+	uint64_t stride_out; /* elements */
+	uint64_t stride_in;  /* elements */
+};
+
+struct piece {
+	const struct tensor *src;
+	uint64_t base_out, base_in; /* elements */
+	unsigned naxes;		    /* 0: a single element */
+	const struct gather_axis *axes; /* [naxes] by descending stride_out */
+};
+
+struct gather {
+	size_t npieces;
+	const struct piece *pieces;
+};
+
+/* tensor_read of a RECIPE_GATHER tensor. */
+int gather_read(const struct tensor *t, uint64_t off, size_t n, void *buf,
+		struct reader *rd);
+
+#endif

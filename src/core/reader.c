@@ -1,0 +1,26 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* A thread's buffers; see reader.h. */
+#include "core/reader.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+int reader_init(struct reader *rd, size_t nrender, struct stats *stats,
+		struct tile_cache *tiles)
+{
+	*rd = (struct reader){.stats = stats, .tiles = tiles};
+	rd->strip = malloc((size_t)4 * READER_STRIP);
+	rd->window = malloc(READER_WINDOW);
+	strbuf_reserve(&rd->render, nrender);
+	if (rd->strip && rd->window && !rd->render.failed)
+		return 0;
+	reader_release(rd);
+	return -ENOMEM;
+}
+
+void reader_release(struct reader *rd)
+{
+	free(rd->strip);
+	free(rd->window);
+	strbuf_release(&rd->render);
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What one thread needs to read virtual files: buffers of fixed size, made
+ * once, so that no read allocates.
+ */
+#ifndef WC_CORE_READER_H
+#define WC_CORE_READER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/stats.h"
+#include "core/strbuf.h"
+
+/* Output of one cast step; its input is at most four times that (f64->f16). */
+#define READER_STRIP (128u << 10)
+
+/* Source bytes a gather of short runs reads at a time. */
+#define READER_WINDOW (256u << 10)
+
+struct tensor;
+struct tile_cache;
+
+struct reader {
+	uint8_t *strip;	      /* [4 * READER_STRIP]: input of a cast */
+	uint8_t *window;      /* [READER_WINDOW]: source bytes of a gather */
+	struct strbuf render; /* rendered bytes of one region */
+	struct stats *stats;  /* shared; relaxed atomics */
+	struct tile_cache *tiles; /* shared, may be NULL: gather without */
+	bool uncached;		  /* large source reads leave no page cache */
+};
+
+/*
+ * Make a thread's buffers; nrender: the longest region that may be rendered.
+ * Returns 0 or -ENOMEM. reader_release frees them.
+ */
+int reader_init(struct reader *rd, size_t nrender, struct stats *stats,
+		struct tile_cache *tiles);
+
+void reader_release(struct reader *rd);
+
+#endif

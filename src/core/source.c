@@ -1,0 +1,133 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Source files; see source.h. */
+#include "core/source.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/uio.h>
+#include <unistd.h>
+
+#include "core/log.h"
+
+/* Linux 6.14; the C library's headers are older. */
+#ifndef RWF_DONTCACHE
+#define RWF_DONTCACHE 0x00000080
+#endif
+
+/* Smaller reads are not worth losing the page cache's readahead for. */
+#define UNCACHED_MIN ((size_t)1 << 20)
+
+static int take_identity(struct source *s, struct error *err)
+{
+	struct stat st;
+
+	if (fstat(s->fd, &st) < 0)
+		return error_errno(err, ERR_SOURCE, errno, "%s", s->path);
+	if (!S_ISREG(st.st_mode))
+		return error_set(err, ERR_SOURCE, "%s: not a regular file",
+				 s->path);
+	s->dev = st.st_dev;
+	s->ino = st.st_ino;
+	s->nbytes = (uint64_t)st.st_size;
+	s->mtime = st.st_mtim;
+	return 0;
+}
+
+int source_open(struct source **out, const char *path, struct error *err)
+{
+	struct source *s = calloc(1, sizeof(*s));
+	int ret;
+
+	if (!s)
+		return error_nomem(err);
+	s->fd = -1;
+	s->path = realpath(path, NULL);
+	if (!s->path) {
+		ret = error_errno(err, ERR_SOURCE, errno, "%s", path);
+		goto fail;
+	}
+	/* O_NONBLOCK: a FIFO must be refused, not waited for */
+	s->fd = open(s->path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+	if (s->fd < 0) {
+		ret = error_errno(err, ERR_SOURCE, errno, "%s", path);
+		goto fail;
+	}
+	ret = take_identity(s, err);
+	if (ret)
+		goto fail;
+	*out = s;
+	return 0;
+fail:
+	source_free(s);
+	return ret;
+}
+
+static int refuse(struct source *s, const char *why)
+{
+	if (!atomic_exchange(&s->logged, true))
+		log_line("%s: %s; reads of it give an I/O error", s->path, why);
+	return -EIO;
+}
+
+static ssize_t read_some(struct source *s, uint64_t off, size_t n, void *buf,
+			 bool uncached)
+{
+	struct iovec iov = {buf, n};
+	ssize_t got;
+
+	if (uncached && n >= UNCACHED_MIN && !atomic_load(&s->no_uncached)) {
+		got = preadv2(s->fd, &iov, 1, (off_t)off, RWF_DONTCACHE);
+		if (got >= 0 || errno != EOPNOTSUPP)
+			return got;
+		atomic_store(&s->no_uncached, true);
+	}
+	return pread(s->fd, buf, n, (off_t)off);
+}
+
+/* After the bytes were read and before they are used: still the same file? */
+static bool unchanged(const struct source *s)
+{
+	struct stat st;
+
+	return fstat(s->fd, &st) == 0 && (uint64_t)st.st_size == s->nbytes &&
+	       st.st_mtim.tv_sec == s->mtime.tv_sec &&
+	       st.st_mtim.tv_nsec == s->mtime.tv_nsec;
+}
+
+int source_read(struct source *s, uint64_t off, size_t n, void *buf,
+		bool uncached)
+{
+	uint8_t *p = buf;
+	size_t left = n;
+
+	while (left > 0) {
+		ssize_t got = read_some(s, off, left, p, uncached);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got < 0)
+			return refuse(s, strerror(errno));
+		if (got == 0)
+			return refuse(s, "truncated since it was opened");
+		p += got;
+		off += (uint64_t)got;
+		left -= (size_t)got;
+	}
+	if (!unchanged(s))
+		return refuse(s, "changed since it was opened");
+	atomic_fetch_add_explicit(&s->nread, n, memory_order_relaxed);
+	return 0;
+}
+
+void source_free(struct source *s)
+{
+	if (!s)
+		return;
+	if (s->fd >= 0)
+		close(s->fd);
+	free(s->path);
+	free(s);
+}

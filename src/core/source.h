@@ -1,0 +1,50 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * An open, read-only file with the identity it had when it was opened. The
+ * only place of the program that reads weight bytes.
+ *
+ * A source that is changed or truncated in place answers -EIO from then on,
+ * with one log line; one that is renamed, unlinked or replaced by rename goes
+ * on being served, since the descriptor stays open.
+ */
+#ifndef WC_CORE_SOURCE_H
+#define WC_CORE_SOURCE_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+#include <time.h>
+
+#include "core/error.h"
+
+struct source {
+	char *path; /* absolute, symbolic links resolved; owned */
+	int fd;
+	dev_t dev;
+	ino_t ino;
+	uint64_t nbytes;
+	struct timespec mtime;
+	atomic_bool logged;	    /* its one log line is out */
+	atomic_bool no_uncached;    /* its filesystem has no RWF_DONTCACHE */
+	atomic_uint_fast64_t nread; /* bytes read so far */
+};
+
+/*
+ * Open a regular file (through symbolic links). *out is owned by the caller:
+ * source_free. Fails with a sentence for anything but a regular file.
+ */
+int source_open(struct source **out, const char *path, struct error *err);
+
+/*
+ * Read exactly n bytes at off. uncached: large reads leave no page cache
+ * behind where the filesystem can do that. Returns 0, or -EIO if the bytes
+ * are not there any more or the file is not the one that was opened.
+ */
+int source_read(struct source *s, uint64_t off, size_t n, void *buf,
+		bool uncached);
+
+void source_free(struct source *s);
+
+#endif

@@ -1,0 +1,306 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The files of a view, each laid out at open:
+ *
+ *   model.ckpt
+ *   ckpt/mindspore_model*.ckpt, mindspore_model.ckpt.index.json
+ *   safetensors/model*.safetensors, model.safetensors.index.json,
+ *               param_name_map.json
+ *   params/NAME.npy                         (laid out when opened)
+ *   config.json, tokenizer ...              (passed through)
+ *   .wconvfs/mapping.tsv, report.txt, stats.json, version
+ */
+#include <errno.h>
+#include <stdlib.h>
+
+#include "core/checked.h"
+#include "formats/ckpt.h"
+#include "formats/index.h"
+#include "formats/npy.h"
+#include "formats/safetensors.h"
+#include "view/view_priv.h"
+
+/* ---- nodes ---- */
+
+/* Append a node; its number, or 0 without memory. */
+static uint32_t add_node(struct view *v, uint32_t parent, const char *name,
+			 const struct vfile *file)
+{
+	struct node *n;
+
+	if (v->nnodes == v->cap) {
+		size_t cap = v->cap ? 2 * v->cap : 32;
+		struct node *nodes = realloc(v->nodes, cap * sizeof(*nodes));
+
+		if (!nodes)
+			return 0;
+		v->nodes = nodes;
+		v->cap = cap;
+	}
+	n = &v->nodes[v->nnodes];
+	*n = (struct node){.parent = parent, .file = file};
+	n->name = arena_str(&v->arena, str_of(name)).p;
+	if (!n->name)
+		return 0;
+	if (file && file->nrender > v->nrender)
+		v->nrender = file->nrender;
+	return (uint32_t)++v->nnodes;
+}
+
+static uint32_t add_dir(struct view *v, uint32_t parent, const char *name)
+{
+	uint32_t node = add_node(v, parent, name, NULL);
+
+	if (node)
+		v->nodes[node - 1].is_dir = true;
+	return node;
+}
+
+static struct vfile *new_file(struct view *v)
+{
+	return arena_alloc(&v->arena, sizeof(struct vfile));
+}
+
+/* A file of text in memory, which outlives the view. */
+static int add_text(struct view *v, uint32_t dir, const char *name,
+		    struct str text)
+{
+	struct vfile *f = new_file(v);
+	int ret = f ? vfile_add_bytes(f, text.p, text.n) : -ENOMEM;
+
+	return ret || !add_node(v, dir, name, f) ? -ENOMEM : 0;
+}
+
+/* ---- shards ---- */
+
+/* Consecutive tensors share a shard while their data fits --shard-size. */
+static int cut_shards(struct view *v)
+{
+	const struct tensor_set *set = &v->plan.target;
+	uint64_t limit = v->opt.shard_nbytes ? v->opt.shard_nbytes : UINT64_MAX;
+	uint64_t used = 0;
+
+	v->shard = calloc(set->n + 1, sizeof(*v->shard));
+	if (!v->shard)
+		return -ENOMEM;
+	v->nshards = 1;
+	for (size_t i = 0; i < set->n; i++) {
+		uint64_t n = set->v[i].nbytes;
+
+		if (used && (n > limit || used > limit - n)) {
+			v->nshards++;
+			used = 0;
+		}
+		used += n;
+		v->shard[i] = (uint32_t)(v->nshards - 1);
+	}
+	return 0;
+}
+
+/* The first tensor behind shard k, whose first is i. */
+static size_t shard_end(const struct view *v, size_t i)
+{
+	size_t end = i;
+
+	while (end < v->plan.target.n && v->shard[end] == v->shard[i])
+		end++;
+	return end;
+}
+
+/* A shard of the tensors [i, end), already laid out as f. */
+static int add_shard(struct view *v, uint32_t dir, const char *prefix,
+		     const char *suffix, size_t i, size_t end, struct vfile *f)
+{
+	size_t k = v->plan.target.n ? v->shard[i] + (size_t)1 : 1;
+	struct strbuf name = STRBUF_INIT;
+	uint32_t node;
+
+	index_shard_name(&name, prefix, k, v->nshards, suffix);
+	node = name.failed ? 0 : add_node(v, dir, name.p, f);
+	strbuf_release(&name);
+	if (!node)
+		return -ENOMEM;
+	v->nodes[node - 1].ntensors = end - i;
+	for (; i < end; i++)
+		v->nodes[node - 1].data_nbytes += v->plan.target.v[i].nbytes;
+	return 0;
+}
+
+static int add_index(struct view *v, uint32_t dir, const char *prefix,
+		     const char *suffix, const char *name)
+{
+	const struct tensor_set *set = &v->plan.target;
+	struct vfile *f = new_file(v);
+	int ret = f ? index_layout(f, set->v, v->shard, set->n, v->nshards,
+				   prefix, suffix, &v->arena)
+		    : -ENOMEM;
+
+	return ret || !add_node(v, dir, name, f) ? -ENOMEM : 0;
+}
+
+/* ---- safetensors/ ---- */
+
+static int add_safetensors(struct view *v, struct error *err)
+{
+	const struct tensor_set *set = &v->plan.target;
+	uint32_t dir = add_dir(v, VIEW_ROOT, "safetensors");
+	size_t i = 0;
+
+	if (!dir)
+		return error_nomem(err);
+	do {
+		size_t end = shard_end(v, i);
+		struct vfile *f = new_file(v);
+		int ret = f ? safetensors_layout(f, set->v + i, end - i,
+						 &v->arena, err)
+			    : error_nomem(err);
+
+		if (ret)
+			return ret;
+		if (add_shard(v, dir, "model", "safetensors", i, end, f))
+			return error_nomem(err);
+		i = end;
+	} while (i < set->n);
+	if (add_index(v, dir, "model", "safetensors",
+		      "model.safetensors.index.json") ||
+	    add_index(v, dir, "model", "safetensors", "param_name_map.json"))
+		return error_nomem(err);
+	return 0;
+}
+
+/* ---- model.ckpt, ckpt/ ---- */
+
+/* Shards of a ckpt are runs of the whole: a ckpt has no global header. */
+static int add_ckpt_shards(struct view *v)
+{
+	const struct tensor_set *set = &v->plan.target;
+	uint32_t dir = add_dir(v, VIEW_ROOT, "ckpt");
+	uint64_t off = 0;
+	size_t i = 0;
+
+	if (!dir)
+		return -ENOMEM;
+	do {
+		size_t end = shard_end(v, i);
+		uint64_t to = end ? v->ckpt_ends[end - 1] : 0;
+		struct vfile *f = new_file(v);
+
+		if (!f)
+			return -ENOMEM;
+		vfile_window(f, v->ckpt, off, to - off);
+		if (add_shard(v, dir, "mindspore_model", "ckpt", i, end, f))
+			return -ENOMEM;
+		v->nodes[v->nnodes - 1].is_ckpt = true;
+		off = to;
+		i = end;
+	} while (i < set->n);
+	return add_index(v, dir, "mindspore_model", "ckpt",
+			 "mindspore_model.ckpt.index.json");
+}
+
+static int add_whole_ckpt(struct view *v)
+{
+	uint32_t node = add_node(v, VIEW_ROOT, "model.ckpt", v->ckpt);
+	struct node *n;
+
+	if (!node)
+		return -ENOMEM;
+	n = &v->nodes[node - 1];
+	n->is_ckpt = true;
+	n->ntensors = v->plan.target.n;
+	for (size_t i = 0; i < v->plan.target.n; i++)
+		n->data_nbytes += v->plan.target.v[i].nbytes;
+	return 0;
+}
+
+/* Where a ckpt cannot hold the tensors it is left out; no_ckpt says why. */
+static int add_ckpt(struct view *v, struct error *err)
+{
+	struct vfile *f = new_file(v);
+	int ret = f ? ckpt_layout(f, &v->plan.target, &v->ckpt_ends, &v->arena,
+				  err)
+		    : error_nomem(err);
+
+	if (ret == -EINVAL) {
+		v->no_ckpt = err->text;
+		err->text = NULL;
+		vfile_release(f);
+		return 0;
+	}
+	if (ret)
+		return ret;
+	v->ckpt = f;
+	if (add_whole_ckpt(v) || add_ckpt_shards(v))
+		return error_nomem(err);
+	return 0;
+}
+
+/* ---- params/, passed files, .wconvfs/ ---- */
+
+static int add_params(struct view *v)
+{
+	const struct tensor_set *set = &v->plan.target;
+
+	v->params_dir = add_dir(v, VIEW_ROOT, "params");
+	v->params = calloc(set->n + 1, sizeof(*v->params));
+	v->param_number = calloc(set->n + 1, sizeof(*v->param_number));
+	if (!v->params_dir || !v->params || !v->param_number)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < set->n; i++) {
+		if (!npy_can_hold(set->v[i].dtype))
+			continue;
+		v->param_number[i] = (uint32_t)v->nparams;
+		v->params[v->nparams++] = i;
+	}
+	return 0;
+}
+
+/* A passed-through file never hides one of our own. */
+static int add_passed(struct view *v)
+{
+	for (size_t i = 0; i < v->source.npassed; i++) {
+		const char *name = v->source.passed_names[i];
+		struct vfile *f;
+
+		if (view_lookup(v, VIEW_ROOT, str_of(name)))
+			continue;
+		f = new_file(v);
+		if (!f || vfile_add_source(f, v->source.passed[i]) ||
+		    !add_node(v, VIEW_ROOT, name, f))
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+static int add_control(struct view *v, struct error *err)
+{
+	uint32_t dir = add_dir(v, VIEW_ROOT, ".wconvfs");
+	struct vfile *mapping = new_file(v);
+	int ret = view_write_report(v, err);
+
+	if (ret)
+		return ret;
+	if (!dir || !mapping || view_layout_mapping(v, mapping) ||
+	    !add_node(v, dir, "mapping.tsv", mapping) ||
+	    add_text(v, dir, "report.txt", strbuf_str(&v->report)) ||
+	    !add_node(v, dir, "stats.json", NULL) ||
+	    add_text(v, dir, "version", str_of(WCONVFS_VERSION "\n")))
+		return error_nomem(err);
+	return 0;
+}
+
+int view_build_tree(struct view *v, struct error *err)
+{
+	int ret;
+
+	if (!add_dir(v, 0, "") || cut_shards(v))
+		return error_nomem(err);
+	ret = add_ckpt(v, err);
+	if (!ret)
+		ret = add_safetensors(v, err);
+	if (ret)
+		return ret;
+	if (add_params(v) || add_passed(v))
+		return error_nomem(err);
+	return add_control(v, err);
+}

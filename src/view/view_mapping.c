@@ -1,0 +1,142 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * mapping.tsv: a line for each tensor that is shown, then one for each source
+ * tensor that is not. Rendered in chunks of lines, never stored.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "core/checked.h"
+#include "view/view_priv.h"
+
+/* Lines of one rendered region. */
+#define CHUNK 64
+
+static const char *base_name(const char *path)
+{
+	const char *slash = strrchr(path, '/');
+
+	return slash ? slash + 1 : path;
+}
+
+/* The file that holds a source tensor. */
+static const char *file_of(const struct tensor *t)
+{
+	const struct source *src;
+	uint64_t off;
+
+	tensor_first_byte(t, &src, &off);
+	return src ? base_name(src->path) : "";
+}
+
+void view_add_sources(const struct view *v, size_t i, struct strbuf *out)
+{
+	const struct origin *o = &v->plan.origins[i];
+	const char *last = NULL;
+
+	for (unsigned k = 0; k < o->nsources; k++) {
+		const struct tensor *t = &v->source.tensors.v[o->sources[k]];
+		const char *file = file_of(t);
+
+		strbuf_adds(out, k ? ", " : "");
+		if (!last || strcmp(last, file) != 0)
+			strbuf_addf(out, "%s: ", file);
+		strbuf_add_tsv(out, t->name);
+		last = file;
+	}
+}
+
+/* Elements change places; a pattern may also leave them where they are. */
+static bool is_gather(const struct tensor *t)
+{
+	return t->recipe == RECIPE_GATHER ||
+	       (t->recipe == RECIPE_CAST && is_gather(t->cast));
+}
+
+void view_add_how(const struct view *v, size_t i, struct strbuf *out)
+{
+	const struct origin *o = &v->plan.origins[i];
+	const struct tensor *t = &v->plan.target.v[i];
+	const struct tensor *src = &v->source.tensors.v[o->sources[0]];
+
+	if (o->kind == ORIGIN_PASSED)
+		strbuf_adds(out, "as it is");
+	else if (o->kind == ORIGIN_COPY)
+		strbuf_adds(out, "copy");
+	else if (is_gather(t))
+		strbuf_addstr(out, pattern_text(o->rule->pattern));
+	else
+		strbuf_adds(out, "=");
+	if (t->dtype != src->dtype)
+		strbuf_addf(out, "; cast %s to %s",
+			    view_dtype_word(v, src->dtype),
+			    view_dtype_word(v, t->dtype));
+}
+
+static void add_shape(const struct tensor *t, struct strbuf *out)
+{
+	if (t->ndim)
+		strbuf_add_dims(out, t->dims, t->ndim, 'x');
+	else
+		strbuf_adds(out, "scalar");
+}
+
+static void add_shown(const struct view *v, size_t i, struct strbuf *out)
+{
+	const struct tensor *t = &v->plan.target.v[i];
+
+	strbuf_add_tsv(out, t->name);
+	strbuf_addf(out, "\t%s\t", view_dtype_word(v, t->dtype));
+	add_shape(t, out);
+	strbuf_adds(out, "\t");
+	view_add_sources(v, i, out);
+	strbuf_adds(out, "\t");
+	view_add_how(v, i, out);
+	strbuf_adds(out, "\n");
+}
+
+static void add_dropped(const struct view *v, size_t i, struct strbuf *out)
+{
+	const struct tensor *t =
+		&v->source.tensors.v[v->plan.dropped[i].source];
+
+	strbuf_addf(out, "-\t%s\t", view_dtype_word(v, t->dtype));
+	add_shape(t, out);
+	strbuf_addf(out, "\t%s: ", file_of(t));
+	strbuf_add_tsv(out, t->name);
+	strbuf_adds(out, "\tdropped\n");
+}
+
+static void render(const void *ctx, uint64_t chunk, struct strbuf *out)
+{
+	const struct view *v = ctx;
+	size_t n = v->plan.target.n + v->plan.ndropped;
+	size_t i = (size_t)chunk * CHUNK;
+	size_t end = min_size(n, i + CHUNK);
+
+	if (i == 0)
+		strbuf_adds(out, "name\tdtype\tshape\tsource\thow\n");
+	for (; i < end; i++) {
+		if (i < v->plan.target.n)
+			add_shown(v, i, out);
+		else
+			add_dropped(v, i - v->plan.target.n, out);
+	}
+}
+
+int view_layout_mapping(struct view *v, struct vfile *f)
+{
+	size_t n = v->plan.target.n + v->plan.ndropped;
+	struct strbuf sb = STRBUF_INIT;
+	int ret = 0;
+
+	f->render = render;
+	f->ctx = v;
+	for (uint64_t chunk = 0; chunk * CHUNK < n && !ret; chunk++) {
+		strbuf_reset(&sb);
+		render(v, chunk, &sb);
+		ret = sb.failed ? -ENOMEM : vfile_add_render(f, chunk, sb.len);
+	}
+	strbuf_release(&sb);
+	return ret;
+}

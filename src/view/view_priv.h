@@ -1,0 +1,70 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Between the files of the view: what a view holds. */
+#ifndef WC_VIEW_VIEW_PRIV_H
+#define WC_VIEW_VIEW_PRIV_H
+
+#include "core/stats.h"
+#include "core/tile.h"
+#include "formats/checkpoint.h"
+#include "models/detect.h"
+#include "models/plan.h"
+#include "view/view.h"
+
+/* A directory or file whose place in the tree is fixed. */
+struct node {
+	const char *name;
+	uint32_t parent; /* node number */
+	bool is_dir, is_ckpt;
+	const struct vfile *file; /* NULL: a directory, or stats.json */
+	uint64_t ntensors;	  /* shown in the file, for its attributes */
+	uint64_t data_nbytes;	  /* of them */
+};
+
+struct view {
+	struct view_options opt; /* texts borrowed from the caller */
+	struct checkpoint source;
+	struct config *config; /* or NULL */
+	struct models models;
+	const struct table *table; /* NULL: raw */
+	struct scope scope;
+	struct plan plan;
+	struct arena arena; /* layouts, nodes and their names */
+
+	struct vfile *ckpt; /* NULL: no_ckpt says why */
+	char *no_ckpt;
+	const uint64_t *ckpt_ends; /* [target.n] behind each tensor */
+	uint32_t *shard;	   /* [target.n] */
+	size_t nshards;
+
+	struct node *nodes; /* [nnodes], node number - 1 */
+	size_t nnodes, cap;
+	uint64_t params_dir;	/* node number */
+	uint32_t *params;	/* [nparams] tensors that a .npy can hold */
+	uint32_t *param_number; /* [target.n] their place in params */
+	size_t nparams;
+	size_t nrender; /* longest rendered region of any file */
+
+	struct timespec mtime;
+	char *summary;
+	struct strbuf warnings, report;
+	struct stats stats;
+	struct tile_cache *tiles;
+};
+
+/* Bytes of stats.json: its size must not change while it is counted. */
+#define STATS_NBYTES 4096
+
+/* view_layout.c: lay out all files and build the tree. */
+int view_build_tree(struct view *v, struct error *err);
+
+/* view_tree.c: the tensor of a node under params/, or NULL. */
+const struct tensor *view_param(const struct view *v, uint64_t node);
+
+/* view_report.c: the texts of report.txt, the summary and the warnings. */
+int view_write_report(struct view *v, struct error *err);
+void view_write_stats(struct view *v, struct strbuf *out);
+
+/* view_mapping.c: lay out mapping.tsv. */
+int view_layout_mapping(struct view *v, struct vfile *f);
+
+#endif

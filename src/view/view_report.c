@@ -1,0 +1,245 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The texts of a view: report.txt, stats.json, the summary, the warnings. */
+#include <inttypes.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "formats/ckpt.h"
+#include "view/memory.h"
+#include "view/view_priv.h"
+
+/* "1.5 GB": powers of 1000, as file managers and HuggingFace count. */
+static void add_size(struct strbuf *sb, uint64_t n)
+{
+	static const char *const units[] = {"bytes", "KB", "MB", "GB", "TB"};
+	double x = (double)n;
+	size_t k = 0;
+
+	while (x >= 1000 && k < 4) {
+		x /= 1000;
+		k++;
+	}
+	if (k == 0)
+		strbuf_addf(sb, "%" PRIu64 " bytes", n);
+	else
+		strbuf_addf(sb, "%.*f %s", x < 10 ? 2 : 1, x, units[k]);
+}
+
+static uint64_t data_nbytes(const struct tensor_set *set)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < set->n; i++)
+		n += set->v[i].nbytes;
+	return n;
+}
+
+/*
+ * load_checkpoint reads the whole file and copies each parameter out of it: 2 x
+ * the size, and once more for tensors that it joins from 512 MiB slices
+ * (measured with MindSpore 2.10).
+ */
+static uint64_t load_nbytes(const struct view *v)
+{
+	uint64_t n = 2 * v->ckpt->nbytes;
+
+	for (size_t i = 0; i < v->plan.target.n; i++)
+		if (v->plan.target.v[i].nbytes > CKPT_SLICE_NBYTES)
+			n += v->plan.target.v[i].nbytes;
+	return n;
+}
+
+static void add_source(const struct view *v, struct strbuf *sb)
+{
+	const struct tensor_set *set = &v->source.tensors;
+
+	strbuf_addf(sb, "source: %s, %zu tensors in %zu file%s, ",
+		    v->opt.source, set->n, set->nsources,
+		    set->nsources == 1 ? "" : "s");
+	add_size(sb, data_nbytes(set));
+	strbuf_addc(sb, '\n');
+	strbuf_addstr(sb, strbuf_str(&v->source.notes));
+}
+
+/* How an option came to its value; unnamed ones are assumptions. */
+static void add_options(const struct view *v, struct strbuf *sb)
+{
+	const struct table *t = v->table;
+
+	for (size_t i = 0; t && i < t->noptions; i++) {
+		bool set = false;
+
+		for (size_t k = 0; k < v->opt.nset; k++)
+			set |= str_eq(v->opt.set[k].key, t->options[i].name);
+		strbuf_addf(sb, "option %.*s: ", STR_ARG(t->options[i].name));
+		strbuf_add_value(sb, v->scope.options[i]);
+		strbuf_adds(sb, set ? " (set)\n"
+				    : " (assumed; --set changes it)\n");
+	}
+}
+
+static void add_model(const struct view *v, struct strbuf *sb)
+{
+	if (!v->table) {
+		strbuf_adds(sb, "model: none, the source is shown as it is\n");
+		return;
+	}
+	strbuf_addf(sb, "model: %.*s rules, HuggingFace to MindSpore (%s)\n",
+		    STR_ARG(v->table->model),
+		    v->opt.model ? "--model"
+		    : v->config	 ? "by config.json"
+				 : "by the tensors' names");
+	add_options(v, sb);
+}
+
+static void add_target(const struct view *v, struct strbuf *sb)
+{
+	const struct tensor_set *set = &v->plan.target;
+	size_t ncast = 0;
+
+	for (size_t i = 0; i < set->n; i++)
+		ncast += set->v[i].recipe == RECIPE_CAST;
+	strbuf_addf(sb, "shown: %zu tensors, ", set->n);
+	add_size(sb, data_nbytes(set));
+	strbuf_addf(sb, ", in %zu shard%s", v->nshards,
+		    v->nshards == 1 ? "" : "s");
+	if (ncast)
+		strbuf_addf(sb, "; %zu are cast to %s", ncast,
+			    view_dtype_word(v, v->opt.dtype));
+	strbuf_addc(sb, '\n');
+}
+
+static void add_memory(const struct view *v, struct strbuf *sb)
+{
+	strbuf_adds(sb, "\nMindSpore's load_checkpoint of model.ckpt (");
+	add_size(sb, v->ckpt->nbytes);
+	strbuf_adds(sb, ") will want about ");
+	add_size(sb, load_nbytes(v));
+	strbuf_adds(sb,
+		    " of memory: twice its size, three times for tensors over "
+		    "512 MiB.\nMindSpore 2.10 also refuses a ckpt that is "
+		    "larger than the free memory (MemFree, page cache not "
+		    "counted).\nWhere that is too much, load the shards of "
+		    "ckpt/ or safetensors/ one by one.\n");
+}
+
+/* What the source's reader and MindSpore make of unusual tensors. */
+static void add_forms(const struct view *v, struct strbuf *sb)
+{
+	const struct tensor_set *set = &v->plan.target;
+
+	if (v->no_ckpt)
+		strbuf_addf(sb, "\nmodel.ckpt and ckpt/ are left out: %s\n",
+			    v->no_ckpt);
+	for (size_t i = 0; i < set->n; i++) {
+		if (v->ckpt && !set->v[i].nbytes)
+			strbuf_addf(sb, "empty, so not in model.ckpt: %.*s\n",
+				    STR_ARG(set->v[i].name));
+		if (!ckpt_can_hold(set->v[i].dtype))
+			strbuf_addf(sb,
+				    "MindSpore's safetensors reader does not "
+				    "know %s: %.*s\n",
+				    dtype_info(set->v[i].dtype)->safetensors,
+				    STR_ARG(set->v[i].name));
+	}
+}
+
+static void add_copies(const struct view *v, struct strbuf *sb)
+{
+	for (size_t i = 0; i < v->plan.target.n; i++) {
+		if (v->plan.origins[i].kind != ORIGIN_COPY)
+			continue;
+		strbuf_addf(sb, "copied: %.*s has the bytes of ",
+			    STR_ARG(v->plan.target.v[i].name));
+		view_add_sources(v, i, sb);
+		strbuf_addc(sb, '\n');
+	}
+}
+
+static void add_dropped(const struct view *v, struct strbuf *sb)
+{
+	for (size_t i = 0; i < v->plan.ndropped; i++)
+		strbuf_addf(
+			sb, "dropped, has no counterpart: %.*s\n",
+			STR_ARG(v->source.tensors.v[v->plan.dropped[i].source]
+					.name));
+}
+
+static int write_summary(struct view *v, struct error *err)
+{
+	struct str rules = v->table ? v->table->model : str_of("raw");
+	struct strbuf sb = STRBUF_INIT;
+
+	strbuf_addf(&sb, "%s: %.*s, %zu tensors, ", v->opt.source,
+		    STR_ARG(rules), v->plan.target.n);
+	add_size(&sb, data_nbytes(&v->plan.target));
+	v->summary = sb.failed ? NULL : strdup(sb.p);
+	strbuf_release(&sb);
+	return v->summary ? 0 : error_nomem(err);
+}
+
+static void write_warnings(struct view *v)
+{
+	uint64_t limit = memory_limit();
+	struct strbuf *sb = &v->warnings;
+
+	if (v->plan.npassed && v->table)
+		strbuf_addf(sb,
+			    "warning: %zu tensors have no rule and are shown "
+			    "as they are (.wconvfs/report.txt lists them)\n",
+			    v->plan.npassed);
+	if (!v->ckpt || 2 * v->ckpt->nbytes <= limit)
+		return;
+	strbuf_adds(sb, "warning: load_checkpoint of model.ckpt will want ");
+	add_size(sb, load_nbytes(v));
+	strbuf_adds(sb, " of memory, and there are ");
+	add_size(sb, limit);
+	strbuf_adds(sb, "; load the shards of ckpt/ one by one\n");
+}
+
+int view_write_report(struct view *v, struct error *err)
+{
+	struct strbuf *sb = &v->report;
+
+	add_source(v, sb);
+	add_model(v, sb);
+	add_target(v, sb);
+	if (v->ckpt)
+		add_memory(v, sb);
+	add_forms(v, sb);
+	strbuf_addc(sb, '\n');
+	add_copies(v, sb);
+	add_dropped(v, sb);
+	strbuf_addstr(sb, strbuf_str(&v->plan.notes));
+	write_warnings(v);
+	if (sb->failed || v->warnings.failed)
+		return error_nomem(err);
+	return write_summary(v, err);
+}
+
+void view_write_stats(struct view *v, struct strbuf *out)
+{
+	const struct {
+		const char *name;
+		atomic_uint_fast64_t *counter;
+	} rows[] = {
+		{"reads", &v->stats.reads},
+		{"bytes_read", &v->stats.bytes},
+		{"read_errors", &v->stats.errors},
+		{"cast_overflows", &v->stats.overflows},
+		{"tiles_built", &v->stats.tiles_built},
+		{"tiles_hit", &v->stats.tiles_hit},
+	};
+	uint64_t nread = 0;
+
+	for (size_t i = 0; i < v->source.tensors.nsources; i++)
+		nread += atomic_load(&v->source.tensors.sources[i]->nread);
+	strbuf_adds(out, "{\n");
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++)
+		strbuf_addf(out, "  \"%s\": %" PRIu64 ",\n", rows[i].name,
+			    stats_get(rows[i].counter));
+	strbuf_addf(out, "  \"source_bytes_read\": %" PRIu64 "\n}", nread);
+	while (!out->failed && out->len < STATS_NBYTES - 1)
+		strbuf_addc(out, ' ');
+	strbuf_addc(out, '\n');
+}
