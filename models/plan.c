@@ -114,7 +114,8 @@ static bool missing_member(struct plan_builder *b, const struct match *m,
 	    tensor_set_find(b->src, strbuf_str(&b->scratch)))
 		return false;
 	if (list)
-		strbuf_addf(list, "\n  %.*s", STR_ARG(strbuf_str(&b->scratch)));
+		strbuf_addf(list, ERROR_ITEM "%.*s",
+			    STR_ARG(strbuf_str(&b->scratch)));
 	return true;
 }
 
@@ -150,7 +151,7 @@ static int check_families(struct plan_builder *b)
 	for (size_t k = 0; k < b->src->n; k++)
 		n += list_family(b, k, n, &list, &axis);
 	if (n > MAX_MISSING)
-		strbuf_addf(&list, "\n  and %zu more", n - MAX_MISSING);
+		strbuf_addf(&list, ERROR_ITEM "and %zu more", n - MAX_MISSING);
 	if (n && b->o->partial)
 		strbuf_addf(&b->plan->notes, "missing by config.json:%.*s\n",
 			    STR_ARG(strbuf_str(&list)));
@@ -168,7 +169,7 @@ static int check_families(struct plan_builder *b)
 
 static void describe(const struct tensor *t, struct strbuf *sb)
 {
-	strbuf_addf(sb, "\n  %.*s %s [", STR_ARG(t->name),
+	strbuf_addf(sb, ERROR_ITEM "%.*s %s [", STR_ARG(t->name),
 		    dtype_info(t->dtype)->safetensors);
 	strbuf_add_dims(sb, t->dims, t->ndim, ',');
 	strbuf_adds(sb, "]");

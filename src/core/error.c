@@ -8,7 +8,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Names from files may hold terminal escapes: show control bytes as \xNN. */
+/*
+ * Names from files may hold terminal escapes and newlines: show control bytes
+ * as \xNN. Only list items (ERROR_ITEM) go on new lines.
+ */
 static char *escape_controls(char *text)
 {
 	static const char hex[] = "0123456789abcdef";
@@ -20,8 +23,9 @@ static char *escape_controls(char *text)
 
 		if (c >= 0x20 && c != 0x7f) {
 			out[at++] = (char)c;
-		} else if (c == '\n') { /* lists of names have a line each */
-			out[at++] = '\n';
+		} else if (c == (unsigned char)ERROR_ITEM[0]) {
+			memcpy(out + at, "\n  ", 3);
+			at += 3;
 		} else {
 			out[at++] = '\\';
 			out[at++] = 'x';

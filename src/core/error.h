@@ -28,6 +28,9 @@ struct error {
 		ERR_SOURCE, NULL                                               \
 	}
 
+/* Before each item of a list: it goes on a line of its own. */
+#define ERROR_ITEM "\036"
+
 /*
  * error_set - fill *err (a sentence, no newline at its end, no full stop).
  * Control bytes are escaped: names come from files. A second call replaces

@@ -19,7 +19,8 @@ int slurp(struct strbuf *out, const char *path, uint64_t max, struct error *err)
 				(unsigned long long)max);
 		goto out;
 	}
-	strbuf_reserve(out, out->len + (size_t)s->nbytes);
+	/* one more: an empty file still gives a text */
+	strbuf_reserve(out, out->len + (size_t)s->nbytes + 1);
 	if (out->failed) {
 		ret = error_nomem(err);
 		goto out;

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 
 #include "core/cast.h"
 #include "core/checked.h"
@@ -67,20 +68,24 @@ void tensor_first_byte(const struct tensor *t, const struct source **src,
 	*off = t->extent.off;
 }
 
-/* FNV-1a; the table is rebuilt on growth and its order is never shown. */
-static uint64_t hash(struct str s)
+/*
+ * FNV-1a from a random basis, mixed at the end: a header with crafted names
+ * must not make look-ups slow. The order of the table is never shown.
+ */
+static uint64_t hash(const struct tensor_set *set, struct str s)
 {
-	uint64_t h = UINT64_C(0xcbf29ce484222325);
+	uint64_t h = set->seed;
 
 	for (size_t i = 0; i < s.n; i++)
 		h = (h ^ (unsigned char)s.p[i]) * UINT64_C(0x100000001b3);
-	return h;
+	h ^= h >> 32;
+	return h * UINT64_C(0x9e3779b97f4a7c15) >> 32;
 }
 
 /* The slot of a name: where it is, or the free one where it belongs. */
 static uint32_t *slot_of(const struct tensor_set *set, struct str name)
 {
-	size_t i = hash(name) & (set->nslots - 1);
+	size_t i = hash(set, name) & (set->nslots - 1);
 
 	while (set->slots[i] && !str_eq(set->v[set->slots[i] - 1].name, name))
 		i = (i + 1) & (set->nslots - 1);
@@ -107,6 +112,8 @@ static int grow(struct tensor_set *set)
 	if (!slots)
 		return -ENOMEM;
 	free(set->slots);
+	if (!set->nslots && getrandom(&set->seed, sizeof(set->seed), 0) < 0)
+		set->seed = (uint64_t)(uintptr_t)slots;
 	set->slots = slots;
 	set->nslots = 2 * cap;
 	set->cap = cap;

@@ -77,13 +77,14 @@ struct tensor_set {
 	size_t n, cap;
 	uint32_t *slots; /* open addressing: index + 1, 0 is free */
 	size_t nslots;
+	uint64_t seed; /* of the hash: names come from files */
 	struct source **sources; /* [nsources], owned, in file order */
 	size_t nsources;
 };
 
 #define TENSOR_SET_INIT                                                        \
 	{                                                                      \
-		ARENA_INIT, NULL, 0, 0, NULL, 0, NULL, 0                       \
+		ARENA_INIT, NULL, 0, 0, NULL, 0, 0, NULL, 0                    \
 	}
 
 /*
