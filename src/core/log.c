@@ -2,6 +2,7 @@
 /* Log lines; see log.h. */
 #include "core/log.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
@@ -26,5 +27,6 @@ void log_line(const char *fmt, ...)
 	if (use_syslog)
 		syslog(LOG_ERR, "%s", line);
 	else
-		fprintf(stderr, "wconvfs: %s\n", line);
+		fprintf(stderr, "%s: %s\n", program_invocation_short_name,
+			line);
 }

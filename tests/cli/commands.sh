@@ -1,0 +1,142 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# The commands of wconv: what they print, and how they refuse.
+set -u
+. tests/mount/lib.sh
+
+wconv() {
+	"$WCONV" "$@"
+}
+
+# refuses TEXT CODE WORDS ARGS... - wconv ARGS exits with CODE and says one
+# sentence on standard error that has WORDS, and nothing on standard output.
+refuses() {
+	text=$1 code=$2 words=$3
+	shift 3
+	wconv "$@" >"$tmp/out" 2>"$tmp/err"
+	got=$?
+	if [ $got = "$code" ] && grep -qF -- "$words" "$tmp/err" &&
+		[ ! -s "$tmp/out" ] && head -n 1 "$tmp/err" | grep -q '^wconv: '; then
+		ok "$text"
+	else
+		not_ok "$text"
+		echo "# exit $got, want $code; want: $words"
+		sed 's/^/# /' "$tmp/err"
+	fi
+}
+
+golden=tests/golden
+
+# ---- list
+wconv list "$MODEL" --tsv >"$tmp/list"
+equal 'list --tsv: a head and a line a parameter' \
+	"$(($(wc -l <$golden/llama3-gqa-bf16/ms.tsv) + 1))" \
+	"$(wc -l <"$tmp/list" | tr -d ' ')"
+equal 'list --tsv: name, type and shape are those of hash' \
+	"$(wconv hash "$MODEL" | cut -f 1-3)" \
+	"$(tail -n +2 "$tmp/list" | cut -f 1-3)"
+equal 'list: aligned, so all lines have the type in the same column' 1 \
+	"$(wconv list "$MODEL" | awk '{ print index($0, $2) }' | sort -u | wc -l |
+		tr -d ' ')"
+equal 'list --json: as many names as parameters' \
+	"$(wc -l <$golden/llama3-gqa-bf16/ms.tsv | tr -d ' ')" \
+	"$(wconv list --json "$MODEL" | grep -c '"name": ')"
+
+# ---- hash --to=raw: the file's own names and words
+equal 'hash --to=raw: safetensors words, the source names' \
+	"$(sort $golden/llama2-mha/hf.tsv | head -n 1)" \
+	"$(wconv hash --to=raw $golden/llama2-mha/hf | grep -v inv_freq | sort |
+		head -n 1)"
+
+# ---- cat
+wconv cat "$MODEL" model.ckpt >"$tmp/whole"
+equal 'cat --range: the bytes of that range' \
+	"$(tail -c +1001 "$tmp/whole" | head -c 777 | cksum)" \
+	"$(wconv cat "$MODEL" model.ckpt --range=1000:777 | cksum)"
+equal 'cat --range: cut at the end of the file' \
+	"$(tail -c 10 "$tmp/whole" | cksum)" \
+	"$(wconv cat "$MODEL" model.ckpt \
+		--range=$(($(wc -c <"$tmp/whole") - 10)):1K | cksum)"
+check 'cat: a passed-through file is the source file' \
+	sh -c '"$1" cat "$2" config.json | cmp - "$2/config.json"' - "$WCONV" "$MODEL"
+wconv cat --shard-size=40000 "$MODEL" \
+	ckpt/mindspore_model-00001-of-00002.ckpt >"$tmp/a"
+wconv cat --shard-size=40000 "$MODEL" \
+	ckpt/mindspore_model-00002-of-00002.ckpt >"$tmp/b"
+check 'cat: the shards of ckpt/ one after the other are model.ckpt' \
+	sh -c 'cat "$1/a" "$1/b" | cmp - "$1/whole"' - "$tmp"
+refuses 'cat: a path that is not there' 1 'no such file' cat "$MODEL" nowhere
+refuses 'cat: a directory' 1 'params' cat "$MODEL" params
+refuses 'cat: a malformed range' 1 'OFF:LEN' cat "$MODEL" config.json --range=5
+
+# ---- explain
+fused=model.layers.1.attention.w_qkv.weight
+wconv explain --set qkv_concat=true $golden/llama-qkv-concat/hf $fused \
+	>"$tmp/explain"
+for word in q_proj k_proj v_proj '(G R D)' 'G = 2' model.safetensors; do
+	check "explain: names $word" grep -qF "$word" "$tmp/explain"
+done
+equal 'explain: a source tensor that is dropped' 1 \
+	"$(wconv explain $golden/llama2-mha/hf \
+		model.layers.0.self_attn.rotary_emb.inv_freq | grep -c dropped)"
+refuses 'explain: an unknown name' 1 'no parameter' explain "$MODEL" nothing
+
+# ---- models
+equal 'models: llama and its other names' 1 \
+	"$(wconv models | grep -c '^llama  *yi, skywork, knowlm')"
+check 'models: the table in README.md is this one' \
+	sh contrib/models-table README.md
+
+# ---- the command line
+check '--help succeeds' "$WCONV" --help
+check '--version succeeds' "$WCONV" --version
+refuses 'no command' 1 'command' 
+refuses 'an unknown command' 1 'frobnicate' frobnicate "$MODEL"
+refuses 'a missing argument' 1 'usage: wconv cat' cat "$MODEL"
+refuses 'an unknown option' 1 '--frobnicate' list --frobnicate "$MODEL"
+refuses 'a bad --dtype' 1 'fp32, fp16' list --dtype=int8 "$MODEL"
+refuses 'a bad --to' 1 '--to=pt' list --to=pt "$MODEL"
+refuses 'a bad --set' 1 'key=value' list --set=qkv_concat "$MODEL"
+refuses 'a --set that the table does not know' 1 'qkv_concat, qkv_layout' \
+	list --set=qkv_concatt=true "$MODEL"
+refuses 'a value the option does not have' 1 'grouped, plain' \
+	list --set=qkv_layout=round "$MODEL"
+refuses 'a --set that contradicts config.json' 4 'contradicts config.json' \
+	list --set=hidden_size=96 "$MODEL"
+refuses 'a bad --shard-size' 1 '5GB' list --shard-size=big "$MODEL"
+refuses 'a source that is not there' 2 'No such file' list "$tmp/nowhere"
+refuses 'a model that is not known' 1 'usage' models extra
+mkdir "$tmp/odd"
+cp "$MODEL"/*.safetensors "$MODEL"/*.index.json "$tmp/odd"
+echo '{"architectures": ["OddForCausalLM"], "model_type": "odd"}' \
+	>"$tmp/odd/config.json"
+refuses 'an architecture without a table' 3 'OddForCausalLM' list "$tmp/odd"
+refuses 'an unknown --model' 3 'llama' list --model=odd "$tmp/odd"
+rm "$tmp/odd/config.json"
+refuses 'no config.json, and several tables fit' 3 '--model' list "$tmp/odd"
+equal 'no config.json, but --model' \
+	"$(wconv hash "$MODEL")" "$(wconv hash --model=llama "$tmp/odd")"
+
+# ---- rules of one's own
+cat >"$tmp/own.json" <<'JSON'
+{"model": "own", "rules": [["model.**", "net.**"], ["lm_head.weight", "head"]]}
+JSON
+equal '--rules: a table of one'\''s own is used' net.embed_tokens.weight \
+	"$(wconv list --tsv --rules="$tmp/own.json" "$MODEL" | sed -n 2p |
+		cut -f 1)"
+echo '{"model": "bad", "rules": [["a", "b", "o i ->"]]}' >"$tmp/bad.json"
+refuses '--rules: a table that cannot be read' 3 'bad.json' \
+	list --rules="$tmp/bad.json" "$MODEL"
+
+# ---- coverage
+cat >"$tmp/half.json" <<'JSON'
+{"model": "half", "rules": [["model.layers.**", "net.**"]]}
+JSON
+refuses 'unmapped names are listed' 4 'lm_head.weight' \
+	list --rules="$tmp/half.json" "$MODEL"
+equal '--partial passes them through' 1 \
+	"$(wconv list --tsv --partial --rules="$tmp/half.json" "$MODEL" \
+		2>"$tmp/err" | cut -f 1 | grep -c '^lm_head.weight$')"
+check '--partial says so' grep -q '3 tensors have no rule' "$tmp/err"
+
+exit $failed
