@@ -27,19 +27,21 @@ COMPILE = $(CC) $(STD) $(CPPFLAGS) $(call pkg,cflags,$(PKG) $(LIB_PKG)) \
 say = $(if $(V),,@echo '  $1	$@'; )
 
 # A library of everything below the programs; who needs which package.
-LIB_PKG = libcjson libprotobuf-c libcrypto
+LIB_PKG = libcjson libprotobuf-c libcrypto zlib libzip
 LIB_SRC ?= $(wildcard src/core/*.c formats/*.c models/*.c src/view/*.c)
 UNIT_SRC ?= $(wildcard tests/unit/*.c)
-GEN = $(O)/gen/formats/ckpt.pb-c.o $(O)/gen/models/tables.o
+PROTO = $(patsubst %.proto,$(B)/%.pb-c,$(wildcard formats/*.proto))
+GEN = $(PROTO:$(B)/%=$(O)/gen/%.o) $(O)/gen/models/tables.o
 FS_OBJ = $(patsubst %.c,$(O)/%.o,$(wildcard fs/*.c))
 CLI_OBJ = $(patsubst %.c,$(O)/%.o,$(wildcard src/cli/*.c))
 UNIT_OBJ = $(UNIT_SRC:%.c=$(O)/%.o)
+TOOLS = $(addprefix $(B)/tests/,readers faultfs soak make_model)
 
 all: $(B)/wconvfs $(B)/wconv ## build wconvfs and wconv (the default)
 
 $(O)/fs/%.o $(B)/wconvfs: private PKG = fuse3
-$(O)/src/cli/%.o $(B)/wconv: private PKG = libcrypto
-$(O)/tests/unit/%.o $(B)/tests/unit: private PKG = check libcrypto
+$(O)/tests/mount/faultfs.o $(B)/tests/faultfs: private PKG = fuse3
+$(O)/tests/unit/%.o $(B)/tests/unit: private PKG = check
 
 # tests/unit/test_NAME.c is the suite NAME: a new file is a new suite.
 $(O)/tests/unit/main.o: tests/unit
@@ -53,12 +55,15 @@ $(B)/wconvfs: $(FS_OBJ) $(B)/libwconv.a
 $(B)/wconv: $(CLI_OBJ) $(B)/libwconv.a
 $(B)/tests/unit: $(UNIT_OBJ) $(B)/libwconv.a
 $(B)/tests/readers: $(O)/tests/mount/readers.o
-$(B)/wconvfs $(B)/wconv $(B)/tests/unit $(B)/tests/readers:
+$(B)/tests/faultfs: $(O)/tests/mount/faultfs.o
+$(B)/tests/soak: $(O)/tests/mount/soak.o
+$(B)/tests/make_model: $(O)/tests/bench/make_model.o
+$(B)/wconvfs $(B)/wconv $(B)/tests/unit $(TOOLS):
 	@mkdir -p $(@D)
 	$(call say,LINK)$(CC) $(FLAGS) -Wl,--as-needed $(LDFLAGS) -o $@ $^ \
-		$(call pkg,libs,$(PKG) $(LIB_PKG))
+		$(call pkg,libs,$(PKG) $(LIB_PKG)) -lm
 
-$(O)/%.o: %.c $(O)/flags | $(B)/formats/ckpt.pb-c.h
+$(O)/%.o: %.c $(O)/flags | $(PROTO:=.h)
 	@mkdir -p $(@D)
 	$(call say,CC)$(COMPILE) $(WARN) $(SUITES) -c -o $@ $<
 
@@ -67,7 +72,7 @@ $(O)/gen/%.o: $(B)/%.c $(O)/flags
 	@mkdir -p $(@D)
 	$(call say,CC)$(COMPILE) -w -c -o $@ $<
 
-$(B)/formats/ckpt.pb-c.c $(B)/formats/ckpt.pb-c.h &: formats/ckpt.proto
+$(B)/%.pb-c.c $(B)/%.pb-c.h: %.proto
 	@mkdir -p $(@D)
 	$(call say,PROTOC)protoc-c --c_out=$(B) $<
 
@@ -90,8 +95,9 @@ deps:
 test: deps ## install what is missing, build, run every test
 	@$(MAKE) --no-print-directory run-tests
 
-run-tests: all $(B)/tests/unit $(B)/tests/readers
-	@BUILD='$(B)' TEST_TIMEOUT=$(if $(SANITIZE),1200,300) sh tests/run
+run-tests: all $(B)/tests/unit $(TOOLS)
+	@BUILD='$(B)' SANITIZED='$(strip $(SANITIZE))' \
+		TEST_TIMEOUT=$(if $(SANITIZE),1200,300) sh tests/run
 
 conformance: ## compare with the real MindSpore, torch, safetensors, numpy
 	@sh contrib/install-deps && sh contrib/install-deps conformance
@@ -111,6 +117,9 @@ tsan: ## the tests under ThreadSanitizer, in BUILD/tsan
 	@$(MAKE) --no-print-directory BUILD='$(B)/tsan' run-tests \
 		SANITIZE='-fsanitize=thread -fno-omit-frame-pointer'
 
+soak: all $(TOOLS) ## 64 readers at random for 10 minutes
+	@BUILD='$(B)' SOAK_SECONDS=600 TEST_TIMEOUT=900 sh tests/run mount/soak
+
 bench: ## measure (arrives in a later part)
 	@echo 'bench: the benchmarks are not part of this version yet.'
 
@@ -120,9 +129,12 @@ fuzz: ## fuzz the readers of files (arrives in a later part)
 install: all ## install into DESTDIR/PREFIX (default /usr/local)
 	install -d '$(DESTDIR)$(PREFIX)/bin'
 	install -m 755 $(B)/wconvfs $(B)/wconv '$(DESTDIR)$(PREFIX)/bin'
+	install -d '$(DESTDIR)$(PREFIX)/share/man/man1'
+	install -m 644 contrib/man/*.1 '$(DESTDIR)$(PREFIX)/share/man/man1'
 
 uninstall: ## remove what install installed
-	cd '$(DESTDIR)$(PREFIX)/bin' && rm -f wconvfs wconv
+	cd '$(DESTDIR)$(PREFIX)' && rm -f bin/wconvfs bin/wconv \
+		share/man/man1/wconvfs.1 share/man/man1/wconv.1
 
 format: ## clang-format the sources
 	$(CLANG_FORMAT) -i $(wildcard src/*/*.[ch] fs/*.[ch] formats/*.[ch] \
@@ -135,8 +147,9 @@ help: ## list the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/\1|\2/p' Makefile | \
 		while IFS='|' read -r t d; do printf '%-12s %s\n' "$$t" "$$d"; done
 
-.PHONY: all check test run-tests conformance demo asan tsan bench fuzz \
+.PHONY: all check test run-tests conformance demo asan tsan soak bench fuzz \
 	install uninstall format clean help deps FORCE
 .DELETE_ON_ERROR:
+.SECONDARY: $(PROTO:=.c) $(PROTO:=.h)
 
 -include $(wildcard $(O)/*/*.d $(O)/*/*/*.d)

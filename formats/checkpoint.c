@@ -3,13 +3,18 @@
 #include "formats/checkpoint.h"
 
 #include <errno.h>
+#include <inttypes.h>
 #include <stdlib.h>
 
 #include "core/checked.h"
 #include "core/cursor.h"
+#include "formats/ckpt.h"
 #include "formats/locate.h"
 #include "formats/name_list.h"
+#include "formats/npy.h"
 #include "formats/safetensors.h"
+#include "formats/strategy.h"
+#include "formats/torch.h"
 
 /* Each file that is passed through keeps a descriptor open. */
 #define PASSED_MAX 128
@@ -21,8 +26,8 @@ struct format_ops {
 	const char *name;
 	/* Whether a file of that name with those first bytes is of it. */
 	bool (*recognise)(const char *name, struct cursor head);
-	/* Append the file's tensors to the set, which owns s already. */
-	int (*read)(struct tensor_set *set, struct source *s,
+	/* Append the file's tensors to c->reading.set; c owns s already. */
+	int (*read)(struct checkpoint *c, struct source *s, const char *path,
 		    struct error *err);
 };
 
@@ -37,37 +42,76 @@ static bool is_safetensors(const char *name, struct cursor head)
 	       cursor_peek(&head) == '{';
 }
 
-static const struct format_ops formats[] = {
-	{"safetensors", is_safetensors, safetensors_read},
-};
-
-/* A zip archive or a pickle: what torch.save writes. */
-static bool is_torch(struct cursor head)
+static int read_safetensors(struct checkpoint *c, struct source *s,
+			    const char *path, struct error *err)
 {
-	const uint8_t *p = cursor_bytes(&head, 4);
-
-	return p && (memcmp(p, "PK\3\4", 4) == 0 ||
-		     (p[0] == 0x80 && p[1] >= 2 && p[1] <= 5));
+	(void)path;
+	return safetensors_read(&c->reading, s, err);
 }
 
-/* No format recognises the file. */
-static int refuse_format(const char *path, struct cursor head,
-			 struct error *err)
+static bool is_torch(const char *name, struct cursor head)
 {
-	if (is_torch(head) || is_torch_name(path))
+	(void)name;
+	return torch_recognise(head);
+}
+
+static int read_torch(struct checkpoint *c, struct source *s, const char *path,
+		      struct error *err)
+{
+	struct torch_options opt = {c->opt.key, c->has_index};
+
+	(void)path;
+	return torch_read(c->reading.set, s, &opt, &c->notes, err);
+}
+
+static bool is_npy(const char *name, struct cursor head)
+{
+	(void)name;
+	return npy_recognise(head);
+}
+
+/* The name of an array is that of the file, as the user has it. */
+static int read_npy(struct checkpoint *c, struct source *s, const char *path,
+		    struct error *err)
+{
+	struct strbuf name = STRBUF_INIT;
+	int rc;
+
+	npy_tensor_name(path, &name);
+	rc = name.failed ? error_nomem(err)
+			 : npy_read(c->reading.set, s, strbuf_str(&name),
+				    c->opt.void2, err);
+	strbuf_release(&name);
+	return rc;
+}
+
+static int read_ckpt(struct checkpoint *c, struct source *s, const char *path,
+		     struct error *err)
+{
+	(void)path;
+	return ckpt_read(&c->reading, s, err);
+}
+
+static const struct format_ops formats[] = {
+	{"safetensors", is_safetensors, read_safetensors},
+	{"torch", is_torch, read_torch},
+	{"npy", is_npy, read_npy},
+	/* the last: its suffix is PyTorch Lightning's too */
+	{"ckpt", ckpt_recognise, read_ckpt},
+};
+
+/* No format recognises the file. */
+static int refuse_format(const char *path, struct error *err)
+{
+	if (is_torch_name(path))
 		return error_set(err, ERR_SOURCE,
-				 "%s is a PyTorch file, which is not supported "
-				 "yet by this version: a safetensors copy is "
-				 "needed",
-				 path);
-	if (str_ends(str_of(path), ".ckpt"))
-		return error_set(err, ERR_SOURCE,
-				 "%s is a MindSpore checkpoint, which is not "
-				 "supported yet as a source by this version",
+				 "%s is no PyTorch file: it begins neither "
+				 "like a zip archive nor like a pickle",
 				 path);
 	return error_set(err, ERR_SOURCE,
 			 "%s is not a checkpoint in a format this version "
-			 "reads (safetensors)",
+			 "reads (safetensors, PyTorch, MindSpore ckpt, "
+			 ".npy)",
 			 path);
 }
 
@@ -112,9 +156,8 @@ static int read_file(struct checkpoint *c, const char *path, struct error *err)
 	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++)
 		if (formats[i].recognise(path, head))
 			return name_link(path, s,
-					 formats[i].read(&c->tensors, s, err),
-					 err);
-	return refuse_format(path, head, err);
+					 formats[i].read(c, s, path, err), err);
+	return refuse_format(path, err);
 }
 
 static int read_files(struct checkpoint *c, struct location *l,
@@ -130,29 +173,81 @@ static int read_files(struct checkpoint *c, struct location *l,
 	return 0;
 }
 
+/* The slices of each rank, in a set of its own. */
+static int read_ranks(struct checkpoint *c, struct location *l,
+		      struct error *err)
+{
+	int rc = 0;
+
+	c->ranks = calloc(l->nranks, sizeof(*c->ranks));
+	if (!c->ranks)
+		return error_nomem(err);
+	c->nranks = l->nranks;
+	for (uint32_t r = 0; r < l->nranks && !rc; r++) {
+		const char *path;
+
+		if (!l->ranks[r])
+			continue;
+		path = location_path(l, l->ranks[r]);
+		c->reading.set = &c->ranks[r];
+		rc = path ? read_file(c, path, err) : error_nomem(err);
+	}
+	c->reading.set = &c->tensors;
+	return rc;
+}
+
+static int join_ranks(struct checkpoint *c, const struct location *l,
+		      struct error *err)
+{
+	struct strategy s;
+	int rc = strategy_open(&s, c->opt.strategy, err);
+
+	if (!rc && c->nranks > strategy_nranks(&s))
+		rc = error_set(err, ERR_SOURCE,
+			       "%s has a rank %" PRIu32
+			       ", but %s is of %" PRIu32 " ranks",
+			       l->dir, c->nranks - 1, c->opt.strategy,
+			       strategy_nranks(&s));
+	if (!rc)
+		rc = strategy_join(&s, c->ranks, c->nranks, &c->tensors, err);
+	strategy_release(&s);
+	return rc;
+}
+
+/* Whether a name of an index is one that reading has left out. */
+static bool is_left_out(const struct checkpoint *c, struct str name)
+{
+	return c->reading.is_mindspore && !c->reading.keep_extra &&
+	       is_training_name(name);
+}
+
 /* The tensor of one line of the index must be where the line says. */
 static int check_line(const struct checkpoint *c, const struct location *l,
 		      const struct index_entry *e, bool *listed,
 		      struct name_list *missing, struct error *err)
 {
 	const struct tensor *t = tensor_set_find(&c->tensors, e->name);
+	const struct source *src;
+	uint64_t off;
 	size_t at = 0;
 
 	if (!t) {
-		name_list_add(missing, e->name);
+		if (!is_left_out(c, e->name))
+			name_list_add(missing, e->name);
 		return 0;
 	}
 	listed[t - c->tensors.v] = true;
-	/* Sources were opened in the order of the index's files. */
-	if (t->extent.src == c->tensors.sources[e->file])
-		return 0;
-	while (c->tensors.sources[at] != t->extent.src)
+	tensor_first_byte(t, &src, &off);
+	/* sources were opened in the order of weights */
+	while (c->tensors.sources[at] != src)
 		at++;
+	if (strcmp(l->weights[at], l->index.files[e->file]) == 0)
+		return 0;
 	return error_set(err, ERR_SOURCE,
 			 "%s/%s: tensor \"%.*s\" should be in %s, but it is in "
 			 "%s",
 			 l->dir, l->index_name, STR_ARG(e->name),
-			 l->index.files[e->file], l->index.files[at]);
+			 l->index.files[e->file], l->weights[at]);
 }
 
 static void note_unlisted(struct checkpoint *c, const struct location *l,
@@ -278,20 +373,28 @@ static int take_place(struct checkpoint *c, struct location *l,
 	return is_model_dir(l) ? pass_files(c, l, err) : 0;
 }
 
-int checkpoint_open(struct checkpoint *c, const char *path, struct error *err)
+int checkpoint_open(struct checkpoint *c, const char *path,
+		    const struct source_options *opt, struct error *err)
 {
 	struct location l;
 	int rc;
 
-	*c = (struct checkpoint){.tensors = TENSOR_SET_INIT,
-				 .notes = STRBUF_INIT};
-	rc = locate(&l, path, &c->notes, err);
+	*c = (struct checkpoint){
+		.opt = *opt, .tensors = TENSOR_SET_INIT, .notes = STRBUF_INIT};
+	c->reading.set = &c->tensors;
+	c->reading.keep_extra = opt->keep_extra;
+	rc = locate(&l, path, opt->strategy != NULL, &c->notes, err);
+	c->has_index = l.index_name != NULL;
 	if (!rc)
-		rc = read_files(c, &l, err);
+		rc = opt->strategy ? read_ranks(c, &l, err)
+				   : read_files(c, &l, err);
+	if (!rc && opt->strategy)
+		rc = join_ranks(c, &l, err);
 	if (!rc && l.index_name)
 		rc = check_index(c, &l, err);
 	if (!rc)
 		rc = take_place(c, &l, err);
+	reading_note(&c->reading, &c->notes);
 	if (!rc && c->notes.failed)
 		rc = error_nomem(err);
 	location_release(&l);
@@ -302,6 +405,10 @@ void checkpoint_release(struct checkpoint *c)
 {
 	for (size_t i = 0; i < c->npassed; i++)
 		source_free(c->passed[i]);
+	for (uint32_t r = 0; r < c->nranks; r++)
+		tensor_set_release(&c->ranks[r]);
+	free(c->ranks);
+	reading_release(&c->reading);
 	free(c->passed);
 	free(c->dir);
 	free(c->config_path);

@@ -8,27 +8,51 @@
 #define WC_FORMATS_CHECKPOINT_H
 
 #include "core/tensor.h"
+#include "formats/reading.h"
+
+/* What the user says of a source. */
+struct source_options {
+	const char *key;  /* where the weights are in a PyTorch file, or NULL:
+			     see torch_options */
+	enum dtype void2; /* the type of '<V2' in .npy files; DT_COUNT: none
+			     was named */
+	bool keep_extra;  /* --keep-extra: the state of training too */
+	const char *strategy; /* --strategy: a file that says how the slices in
+				 rank_0, rank_1 ... are joined, or NULL */
+};
+
+#define SOURCE_OPTIONS_INIT                                                    \
+	{                                                                      \
+		NULL, DT_COUNT, false, NULL                                    \
+	}
 
 struct checkpoint {
+	struct source_options opt;
 	struct tensor_set tensors; /* by file, then by offset */
-	char *dir;	   /* the directory that holds the files; owned */
-	char *config_path; /* config.json beside them, or NULL; owned */
-	bool is_adapter;   /* a PEFT adapter: adapter_config.json */
+	char *dir;		/* the directory that holds the files; owned */
+	char *config_path;	/* config.json beside them, or NULL; owned */
+	bool is_adapter;	/* a PEFT adapter: adapter_config.json */
 	struct source **passed; /* [npassed] files shown as they are: config,
 				   tokenizer ...; owned */
 	const char **passed_names; /* [npassed] their names, in the arena */
 	size_t npassed;
+	bool has_index;		  /* an index of shards has the names */
+	struct reading reading;	  /* is_mindspore: what a file says of itself */
+	struct tensor_set *ranks; /* [nranks] slices that tensors are joined
+				     from; owned */
+	uint32_t nranks;
 	struct strbuf notes; /* lines for the report: what was preferred or
 				left out, and why */
 };
 
 /*
  * Open a directory, an index, one shard (its index's other shards come
- * along), a single file or an adapter directory. Symbolic links are followed.
+ * along), a single file, an adapter directory, or with a strategy a directory
+ * of ranks. Symbolic links are followed. opt's texts are borrowed.
  * checkpoint_release also after a failure. ERR_SOURCE with a sentence.
  */
 int checkpoint_open(struct checkpoint *c, const char *path,
-		    struct error *err);
+		    const struct source_options *opt, struct error *err);
 
 void checkpoint_release(struct checkpoint *c);
 

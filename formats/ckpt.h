@@ -17,8 +17,10 @@
 #ifndef WC_FORMATS_CKPT_H
 #define WC_FORMATS_CKPT_H
 
+#include "core/cursor.h"
 #include "core/tensor.h"
 #include "core/vfile.h"
+#include "formats/reading.h"
 
 #define CKPT_SLICE_NBYTES (UINT64_C(512) << 20)
 
@@ -33,5 +35,23 @@ bool ckpt_can_hold(enum dtype dt);
  */
 int ckpt_layout(struct vfile *f, const struct tensor_set *set,
 		const uint64_t **ends, struct arena *arena, struct error *err);
+
+/* Whether a file of that name with those first bytes is a ckpt. */
+bool ckpt_recognise(const char *name, struct cursor head);
+
+/*
+ * Append the parameters of s to r->set, in the order of the file, which is
+ * walked by its headers. Contents become extents of s; a BFloat16 that is
+ * stored as float32 becomes a gather of the upper halves. Strings and map
+ * parameters are no tensors: they are counted in r. A checksum at the end is
+ * not compared. ERR_SOURCE with a sentence naming file, parameter and value.
+ */
+int ckpt_read(struct reading *r, struct source *s, struct error *err);
+
+/*
+ * Read the whole of s and compare its checksum; *has_crc: whether it has one.
+ * ERR_SOURCE with both numbers if they differ.
+ */
+int ckpt_verify(struct source *s, bool *has_crc, struct error *err);
 
 #endif

@@ -25,10 +25,15 @@ struct layout {
 void index_shard_name(struct strbuf *sb, const char *prefix, size_t k, size_t n,
 		      const char *suffix)
 {
-	if (n == 1)
-		strbuf_addf(sb, "%s.%s", prefix, suffix);
-	else
-		strbuf_addf(sb, "%s-%05zu-of-%05zu.%s", prefix, k, n, suffix);
+	strbuf_adds(sb, prefix);
+	if (n != 1) {
+		strbuf_addc(sb, '-');
+		strbuf_add_padded(sb, k, 5);
+		strbuf_adds(sb, "-of-");
+		strbuf_add_padded(sb, n, 5);
+	}
+	strbuf_addc(sb, '.');
+	strbuf_adds(sb, suffix);
 }
 
 static void render_line(const struct layout *l, size_t i, struct strbuf *out)

@@ -41,7 +41,8 @@ struct index {
 #define INDEX_INIT {NULL, 0, NULL, 0, NULL}
 
 /*
- * Read the index at path. Files are plain names: of the same directory.
+ * Read the index at path. Files are plain names: of the same directory. One
+ * called param_name_map.json may be {name: file} without more around it.
  * ERR_SOURCE with a sentence. index_release also after a failure.
  */
 int index_read(struct index *ix, const char *path, struct error *err);

@@ -13,6 +13,9 @@
 /* 90,000 tensors take 11 MB; a JSON tree takes ten times its text. */
 #define INDEX_MAX_NBYTES (UINT64_C(64) << 20)
 
+/* What MindSpore's index is called: it may be the map itself. */
+#define INDEX_FLAT_NAME "param_name_map.json"
+
 /* Files of the same directory only: an index must not lead out of it. */
 static bool is_plain_name(const char *file)
 {
@@ -104,6 +107,8 @@ int index_read(struct index *ix, const char *path, struct error *err)
 		goto out;
 	ix->json = cJSON_ParseWithLengthOpts(text.p, text.len + 1, NULL, true);
 	map = cJSON_GetObjectItemCaseSensitive(ix->json, "weight_map");
+	if (!map && str_ends(str_of(path), "/" INDEX_FLAT_NAME))
+		map = ix->json;
 	if (!ix->json)
 		rc = error_set(err, ERR_SOURCE, "%s is not valid JSON", path);
 	else if (!cJSON_IsObject(map))

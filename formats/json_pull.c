@@ -3,6 +3,7 @@
 #include "formats/json_pull.h"
 
 #include "core/checked.h"
+#include "core/utf8.h"
 
 static bool fail(struct json *j, const char *expected)
 {
@@ -52,38 +53,6 @@ bool json_more(struct json *j, int close, size_t *nth)
 	if (*nth > 0 && !cursor_take(&j->c, ','))
 		return fail(j, close == '}' ? "',' or '}'" : "',' or ']'");
 	(*nth)++;
-	return true;
-}
-
-/* One UTF-8 sequence of two to four bytes (Unicode 16, table 3-7). */
-static bool take_utf8(struct cursor *c)
-{
-	int lead = cursor_next(c), low = 0x80, high = 0xbf, more;
-
-	if (lead >= 0xc2 && lead <= 0xdf)
-		more = 1;
-	else if (lead >= 0xe0 && lead <= 0xef)
-		more = 2;
-	else if (lead >= 0xf0 && lead <= 0xf4)
-		more = 3;
-	else
-		return false;
-	if (lead == 0xe0)
-		low = 0xa0;
-	else if (lead == 0xed)
-		high = 0x9f; /* surrogates are no characters */
-	else if (lead == 0xf0)
-		low = 0x90;
-	else if (lead == 0xf4)
-		high = 0x8f;
-	for (; more > 0; more--) {
-		int b = cursor_next(c);
-
-		if (b < low || b > high)
-			return false;
-		low = 0x80;
-		high = 0xbf;
-	}
 	return true;
 }
 
@@ -155,7 +124,7 @@ static bool take_char(struct json *j, size_t *n)
 			return fail(j, "an escape of a character");
 		*n += utf8_size(ch);
 	} else if (b >= 0x80) {
-		if (!take_utf8(&at))
+		if (!utf8_take(&at))
 			return fail(j, "UTF-8");
 		*n += (size_t)(at.p - j->c.p);
 	} else if (b >= 0x20) {

@@ -1,16 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Which files a SOURCE means: see locate.h. */
-#include "formats/locate.h"
+#include "formats/locate_priv.h"
 
-#include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <stdlib.h>
 #include <sys/stat.h>
 
 #include "formats/name_list.h"
 
 #define INDEX_SUFFIX ".index.json"
+
+/*
+ * MindSpore's index of safetensors files, and the file beside them that
+ * unified_safetensors leaves out of it.
+ */
+#define MS_INDEX "param_name_map.json"
+#define MS_UNLISTED "hyper_param.safetensors"
 
 #define ADAPTER_STEM "adapter_model"
 #define ADAPTER_CONFIG "adapter_config.json"
@@ -20,134 +25,44 @@ static const struct form {
 	const char *stem, *suffix;
 } forms[] = {
 	{"model", ".safetensors"},
+	{"pytorch_model", ".bin"},
+	{"model", ".pth"},
+	{"model", ".pt"},
+	{"mindspore_model", ".ckpt"},
 };
 
 #define NFORMS (sizeof(forms) / sizeof(forms[0]))
 
-static bool has_suffix(const char *name, const char *suffix)
-{
-	return str_ends(str_of(name), suffix);
-}
-
-bool is_torch_name(const char *name)
-{
-	return has_suffix(name, ".bin") || has_suffix(name, ".pt") ||
-	       has_suffix(name, ".pth");
-}
-
-bool is_weights_name(const char *name)
-{
-	static const char *const suffixes[] = {
-		".safetensors", ".ckpt", ".h5", ".msgpack", ".onnx", ".gguf",
-	};
-
-	for (size_t i = 0; i < sizeof(suffixes) / sizeof(suffixes[0]); i++)
-		if (has_suffix(name, suffixes[i]))
-			return true;
-	return is_torch_name(name);
-}
-
-static int by_text(const void *a, const void *b)
-{
-	return strcmp(*(const char *const *)a, *(const char *const *)b);
-}
-
-static bool contains(const char *const *names, size_t n, const char *name)
-{
-	return n > 0 && bsearch(&name, names, n, sizeof(*names), by_text);
-}
-
-bool location_has(const struct location *l, const char *name)
-{
-	return contains(l->entries, l->nentries, name);
-}
-
-const char *location_path(struct location *l, const char *name)
-{
-	size_t ndir = strlen(l->dir), nname = strlen(name);
-	char *path = arena_alloc(&l->arena, ndir + nname + 2);
-
-	if (!path)
-		return NULL;
-	memcpy(path, l->dir, ndir);
-	path[ndir] = '/';
-	memcpy(path + ndir + 1, name, nname);
-	return path;
-}
-
-/* "prefix" "suffix" in the arena, or NULL. */
-static const char *concat(struct location *l, const char *prefix,
-			  const char *suffix)
-{
-	size_t nprefix = strlen(prefix), nsuffix = strlen(suffix);
-	char *p = arena_alloc(&l->arena, nprefix + nsuffix + 1);
-
-	if (!p)
-		return NULL;
-	memcpy(p, prefix, nprefix);
-	memcpy(p + nprefix, suffix, nsuffix);
-	return p;
-}
-
-static bool is_regular(DIR *d, const struct dirent *e)
-{
-	struct stat st;
-
-	if (e->d_type == DT_REG)
-		return true;
-	if (e->d_type != DT_LNK && e->d_type != DT_UNKNOWN)
-		return false;
-	return fstatat(dirfd(d), e->d_name, &st, 0) == 0 && S_ISREG(st.st_mode);
-}
-
-/* Append a name to an array in malloc memory. */
-static int append_name(struct location *l, const char *name, size_t *cap)
-{
-	struct str copy = arena_str(&l->arena, str_of(name));
-
-	if (!copy.p)
-		return -ENOMEM;
-	if (l->nentries == *cap) {
-		size_t more = *cap ? 2 * *cap : 64;
-		const char **v = realloc(l->entries, more * sizeof(*v));
-
-		if (!v)
-			return -ENOMEM;
-		l->entries = v;
-		*cap = more;
-	}
-	l->entries[l->nentries++] = copy.p;
-	return 0;
-}
-
-/* Fill entries. Returns 0 or -errno. */
-static int list_entries(struct location *l)
-{
-	DIR *d = opendir(l->dir);
-	struct dirent *e;
-	size_t cap = 0;
-	int rc = 0;
-
-	if (!d)
-		return -errno;
-	while (!rc && (errno = 0, e = readdir(d)) != NULL)
-		if (is_regular(d, e))
-			rc = append_name(l, e->d_name, &cap);
-	if (!rc)
-		rc = -errno;
-	closedir(d);
-	if (l->nentries > 0)
-		qsort(l->entries, l->nentries, sizeof(*l->entries), by_text);
-	return rc;
-}
-
-static int use_file(struct location *l, const char *name, struct error *err)
+int location_use(struct location *l, const char *name, struct error *err)
 {
 	l->weights = arena_array(&l->arena, 1, sizeof(*l->weights));
 	if (!l->weights)
 		return error_nomem(err);
 	l->weights[0] = name;
 	l->nweights = 1;
+	return 0;
+}
+
+/* The files of the index, and the one that MindSpore does not list. */
+static int take_files(struct location *l)
+{
+	bool more = strcmp(l->index_name, MS_INDEX) == 0 &&
+		    location_has(l, MS_UNLISTED) &&
+		    index_find(&l->index, MS_UNLISTED) < 0;
+
+	l->weights = arena_array(&l->arena, l->index.nfiles + 1,
+				 sizeof(*l->weights));
+	if (!l->weights)
+		return -ENOMEM;
+	for (size_t i = 0; i < l->index.nfiles; i++) {
+		if (more && strcmp(MS_UNLISTED, l->index.files[i]) < 0) {
+			l->weights[l->nweights++] = MS_UNLISTED;
+			more = false;
+		}
+		l->weights[l->nweights++] = l->index.files[i];
+	}
+	if (more && l->nweights)
+		l->weights[l->nweights++] = MS_UNLISTED;
 	return 0;
 }
 
@@ -159,8 +74,8 @@ static int use_read_index(struct location *l, const char *name,
 	int rc = 0;
 
 	l->index_name = name;
-	l->weights = l->index.files;
-	l->nweights = l->index.nfiles;
+	if (take_files(l))
+		return error_nomem(err);
 	for (size_t i = 0; i < l->nweights; i++)
 		if (!location_has(l, l->weights[i]))
 			name_list_add(&missing, str_of(l->weights[i]));
@@ -300,14 +215,28 @@ static int use_file_or_series(struct location *l, const char *name,
 
 	if (parse_numbered(name, suffix, &number) && number.n > 1)
 		return use_series(l, name, suffix, err);
-	return use_file(l, name, err);
+	return location_use(l, name, err);
 }
 
-/* A file of model weights, or an index of some, by its suffix. */
-static bool is_candidate(const char *name, const char *suffix)
+/* What trainers save beside the weights, as PyTorch files too. */
+static bool is_training_file(const char *name)
+{
+	static const char *const stems[] = {
+		"training_args.", "optimizer",	   "scheduler",
+		"rng_state",	  "random_states", "scaler.",
+	};
+
+	for (size_t i = 0; i < sizeof(stems) / sizeof(stems[0]); i++)
+		if (str_starts(str_of(name), str_of(stems[i])))
+			return true;
+	return false;
+}
+
+bool location_candidate(const char *name, const char *suffix)
 {
 	return has_suffix(name, suffix) && name[0] != '.' &&
-	       !str_starts(str_of(name), str_of(ADAPTER_STEM));
+	       !str_starts(str_of(name), str_of(ADAPTER_STEM)) &&
+	       !is_training_file(name);
 }
 
 /* The only entry with that suffix, or NULL; *n: how many there are. */
@@ -320,7 +249,7 @@ static const char *only_entry(const struct location *l, const char *suffix,
 	for (size_t i = 0; i < l->nentries; i++) {
 		const char *name = l->entries[i];
 
-		if (!is_candidate(name, suffix))
+		if (!location_candidate(name, suffix))
 			continue;
 		if ((*n)++ == 0)
 			found = name;
@@ -341,7 +270,7 @@ static int use_several(struct location *l, const char *suffix,
 	for (size_t i = 0; i < l->nentries; i++) {
 		const char *name = l->entries[i];
 
-		if (!is_candidate(name, suffix))
+		if (!location_candidate(name, suffix))
 			continue;
 		if (!first) {
 			first = name;
@@ -353,6 +282,8 @@ static int use_several(struct location *l, const char *suffix,
 	}
 	if (one_series)
 		rc = use_series(l, first, suffix, err);
+	else if (strcmp(suffix, ".ckpt") == 0)
+		rc = locate_ckpts(l, err);
 	else
 		rc = error_set(err, ERR_SOURCE,
 			       "%s holds %zu files of weights and no index "
@@ -363,22 +294,37 @@ static int use_several(struct location *l, const char *suffix,
 	return rc;
 }
 
-/* Look for one form in the directory: none of it leaves weights NULL. */
-static int locate_form(struct location *l, const struct form *form,
-		       struct error *err)
+/* Look for one form under its usual names; none of it leaves weights NULL. */
+static int locate_usual(struct location *l, const struct form *form,
+			struct error *err)
 {
-	const char *single = concat(l, form->stem, form->suffix);
-	const char *index_suffix = concat(l, form->suffix, INDEX_SUFFIX);
-	const char *index, *only;
-	size_t n;
+	const char *single = location_concat(l, form->stem, form->suffix);
+	const char *index = single ? location_concat(l, single, INDEX_SUFFIX)
+				   : NULL;
+	/* its files may have a model.safetensors among them */
+	bool ms = has_suffix(form->suffix, ".safetensors") &&
+		  location_has(l, MS_INDEX);
 
-	index = single ? concat(l, single, INDEX_SUFFIX) : NULL;
-	if (!index || !index_suffix)
+	if (!index)
 		return error_nomem(err);
-	if (location_has(l, single))
-		return use_file(l, single, err);
+	if (location_has(l, single) && !ms)
+		return location_use(l, single, err);
 	if (location_has(l, index))
 		return use_index(l, index, err);
+	return ms ? use_index(l, MS_INDEX, err) : 0;
+}
+
+/* Look for one form under any name. */
+static int locate_any(struct location *l, const struct form *form,
+		      struct error *err)
+{
+	const char *index_suffix =
+		location_concat(l, form->suffix, INDEX_SUFFIX);
+	const char *only;
+	size_t n;
+
+	if (!index_suffix)
+		return error_nomem(err);
 	only = only_entry(l, index_suffix, &n);
 	if (only)
 		return use_index(l, only, err);
@@ -388,86 +334,100 @@ static int locate_form(struct location *l, const struct form *form,
 	return n > 1 ? use_several(l, form->suffix, err) : 0;
 }
 
+/* A directory of arrays, a tensor each. */
+static int locate_arrays(struct location *l, struct error *err)
+{
+	l->weights = arena_array(&l->arena, l->nentries, sizeof(*l->weights));
+	if (!l->weights)
+		return error_nomem(err);
+	for (size_t i = 0; i < l->nentries; i++)
+		if (location_candidate(l->entries[i], ".npy"))
+			l->weights[l->nweights++] = l->entries[i];
+	if (l->nweights == 0)
+		l->weights = NULL;
+	return 0;
+}
+
 static int locate_adapter(struct location *l, struct error *err)
 {
 	for (size_t i = 0; i < NFORMS; i++) {
-		const char *name = concat(l, ADAPTER_STEM, forms[i].suffix);
+		const char *name =
+			location_concat(l, ADAPTER_STEM, forms[i].suffix);
 
 		if (!name)
 			return error_nomem(err);
 		if (!location_has(l, name))
 			continue;
 		l->is_adapter = location_has(l, ADAPTER_CONFIG);
-		return use_file(l, name, err);
+		return location_use(l, name, err);
 	}
 	return 0;
 }
 
 /* Nothing in the directory can be read: why. */
-static int refuse_dir(const struct location *l, struct error *err)
+static int refuse_dir(const struct location *l, bool distributed,
+		      struct error *err)
 {
-	const char *torch = NULL, *ckpt = NULL;
-
-	for (size_t i = l->nentries; i-- > 0;) {
-		if (is_torch_name(l->entries[i]))
-			torch = l->entries[i];
-		else if (has_suffix(l->entries[i], ".ckpt"))
-			ckpt = l->entries[i];
-	}
-	if (torch)
+	if (distributed)
 		return error_set(err, ERR_SOURCE,
-				 "%s holds weights as PyTorch files only (%s), "
-				 "which are not supported yet by this version: "
-				 "a safetensors copy is needed",
-				 l->dir, torch);
-	if (ckpt)
-		return error_set(err, ERR_SOURCE,
-				 "%s holds a MindSpore checkpoint (%s), which "
-				 "is not supported yet as a source by this "
-				 "version",
-				 l->dir, ckpt);
+				 "%s holds no directories rank_0, rank_1 ... "
+				 "whose slices --strategy could join",
+				 l->dir);
 	return error_set(err, ERR_SOURCE,
-			 "%s holds no weights: no model.safetensors, no index "
-			 "of shards, no other *.safetensors file",
+			 "%s holds no weights: no model.safetensors or "
+			 "pytorch_model.bin, no index of shards, no other "
+			 "*.safetensors, *.bin, *.pth, *.pt, *.ckpt or *.npy "
+			 "files",
 			 l->dir);
 }
 
 /* Tell which other files of weights the directory has. */
-static void note_unused(const struct location *l, struct strbuf *notes)
+static void note_unused(const struct location *l)
 {
 	struct name_list unused = NAME_LIST_INIT;
 
 	for (size_t i = 0; i < l->nentries; i++)
 		if (is_weights_name(l->entries[i]) &&
-		    !contains(l->weights, l->nweights, l->entries[i]))
+		    !location_contains(l->weights, l->nweights, l->entries[i]))
 			name_list_add(&unused, str_of(l->entries[i]));
 	if (unused.n > 0)
-		strbuf_addf(notes, "%s is read; left out: %s\n",
+		strbuf_addf(l->notes, "%s is read; left out: %s\n",
 			    l->index_name ? l->index_name : l->weights[0],
 			    name_list_text(&unused));
 	name_list_release(&unused);
 }
 
-static int locate_in_dir(struct location *l, struct strbuf *notes,
+static int locate_forms(struct location *l, struct error *err)
+{
+	int rc = 0;
+
+	for (size_t i = 0; i < NFORMS && !rc && !l->weights; i++)
+		rc = locate_usual(l, &forms[i], err);
+	for (size_t i = 0; i < NFORMS && !rc && !l->weights; i++)
+		rc = locate_any(l, &forms[i], err);
+	if (!rc && !l->weights)
+		rc = locate_adapter(l, err);
+	return rc;
+}
+
+static int locate_in_dir(struct location *l, bool distributed,
 			 struct error *err)
 {
-	bool unread_model;
-	int rc = list_entries(l);
+	int rc = location_list(l);
 
 	if (rc)
 		return error_errno(err, ERR_SOURCE, -rc, "%s", l->dir);
-	/* Then the adapter beside it is not what the directory is about. */
-	unread_model = location_has(l, "pytorch_model.bin") ||
-		       location_has(l, "pytorch_model.bin.index.json");
-	for (size_t i = 0; i < NFORMS && !rc && !l->weights; i++)
-		rc = locate_form(l, &forms[i], err);
-	if (!rc && !l->weights && !unread_model)
-		rc = locate_adapter(l, err);
+	if (!distributed)
+		rc = locate_forms(l, err);
+	if (!rc && !l->weights)
+		rc = locate_ranks(l, distributed, err);
+	if (!rc && !l->weights && !distributed)
+		rc = locate_arrays(l, err);
 	if (rc)
 		return rc;
 	if (!l->weights)
-		return refuse_dir(l, err);
-	note_unused(l, notes);
+		return refuse_dir(l, distributed, err);
+	note_unused(l);
 	return 0;
 }
 
@@ -475,7 +435,7 @@ static int locate_in_dir(struct location *l, struct strbuf *notes,
 static int locate_index_of(struct location *l, const char *file,
 			   const char *suffix, struct error *err)
 {
-	const char *index_suffix = concat(l, suffix, INDEX_SUFFIX);
+	const char *index_suffix = location_concat(l, suffix, INDEX_SUFFIX);
 
 	if (!index_suffix)
 		return error_nomem(err);
@@ -483,7 +443,9 @@ static int locate_index_of(struct location *l, const char *file,
 		const char *name = l->entries[i];
 		int rc;
 
-		if (!has_suffix(name, index_suffix) || name[0] == '.')
+		if ((!has_suffix(name, index_suffix) || name[0] == '.') &&
+		    (strcmp(name, MS_INDEX) != 0 ||
+		     strcmp(suffix, ".safetensors") != 0))
 			continue;
 		rc = read_index(l, name, err);
 		if (rc)
@@ -513,12 +475,12 @@ static int locate_file(struct location *l, const char *name, struct error *err)
 			return rc;
 		return use_file_or_series(l, name, suffix, err);
 	}
-	return use_file(l, name, err);
+	return location_use(l, name, err);
 }
 
 /* A file is found by its name and by what lies beside it. */
 static int locate_beside(struct location *l, const char *path,
-			 struct strbuf *notes, struct error *err)
+			 struct error *err)
 {
 	const char *slash = strrchr(path, '/');
 	struct str dir = slash ? (struct str){path, (size_t)(slash - path)}
@@ -529,31 +491,37 @@ static int locate_beside(struct location *l, const char *path,
 	base = arena_str(&l->arena, base);
 	if (!l->dir || !base.p)
 		return error_nomem(err);
-	if (list_entries(l))
-		strbuf_addf(notes,
+	if (location_list(l))
+		strbuf_addf(l->notes,
 			    "%s cannot be listed: only %s itself is read\n",
 			    l->dir, base.p);
 	return locate_file(l, base.p, err);
 }
 
-int locate(struct location *l, const char *path, struct strbuf *notes,
-	   struct error *err)
+int locate(struct location *l, const char *path, bool distributed,
+	   struct strbuf *notes, struct error *err)
 {
 	struct str dir = str_of(path);
 	struct stat st;
 
-	*l = (struct location){.arena = ARENA_INIT, .index = INDEX_INIT};
+	*l = (struct location){
+		.arena = ARENA_INIT, .index = INDEX_INIT, .notes = notes};
 	if (stat(path, &st) < 0)
 		return error_errno(err, ERR_SOURCE, errno, "%s", path);
 	l->is_dir = S_ISDIR(st.st_mode);
+	if (!l->is_dir && distributed)
+		return error_set(err, ERR_SOURCE,
+				 "%s is a file: --strategy joins the slices in "
+				 "a directory of rank_0, rank_1 ...",
+				 path);
 	if (!l->is_dir)
-		return locate_beside(l, path, notes, err);
+		return locate_beside(l, path, err);
 	while (dir.n > 1 && dir.p[dir.n - 1] == '/')
 		dir.n--;
 	l->dir = arena_str(&l->arena, dir).p;
 	if (!l->dir)
 		return error_nomem(err);
-	return locate_in_dir(l, notes, err);
+	return locate_in_dir(l, distributed, err);
 }
 
 void location_release(struct location *l)

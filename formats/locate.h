@@ -16,20 +16,26 @@ struct location {
 	const char *dir;      /* as the user named it, links not resolved */
 	const char **entries; /* [nentries] regular files in it, ascending */
 	size_t nentries;
-	const char **weights; /* [nweights] the files meant, ascending */
+	const char **weights; /* [nweights] the files meant, ascending (of
+				 ranks: by their number) */
 	size_t nweights;
 	struct index index;	/* of the weights, if ... */
 	const char *index_name; /* ... this is not NULL */
-	bool is_dir;		/* SOURCE is the directory itself */
+	const char **ranks; /* [nranks] of a distributed checkpoint: the file
+			       of each rank, NULL where it has none */
+	uint32_t nranks;
+	struct strbuf *notes; /* what was preferred to what */
+	bool is_dir;	      /* SOURCE is the directory itself */
 	bool is_adapter;
 };
 
 /*
  * Find the files of SOURCE; what was preferred to what goes to notes.
- * ERR_SOURCE with a sentence. location_release also after a failure.
+ * distributed: SOURCE is a directory of ranks. ERR_SOURCE with a sentence.
+ * location_release also after a failure.
  */
-int locate(struct location *l, const char *path, struct strbuf *notes,
-	   struct error *err);
+int locate(struct location *l, const char *path, bool distributed,
+	   struct strbuf *notes, struct error *err);
 
 void location_release(struct location *l);
 

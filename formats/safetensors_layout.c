@@ -35,17 +35,26 @@ struct layout {
 	unsigned npad;		/* spaces at its end */
 };
 
+bool safetensors_can_hold(enum dtype dt)
+{
+	return dt != DT_C128;
+}
+
 static void render_entry(const struct layout *l, size_t i, struct strbuf *out)
 {
 	const struct tensor *t = &l->v[l->order[i]];
 
 	strbuf_addc(out, ',');
 	strbuf_add_json(out, t->name);
-	strbuf_addf(out, ":{\"dtype\":\"%s\",\"shape\":[",
-		    dtype_info(t->dtype)->safetensors);
+	strbuf_adds(out, ":{\"dtype\":\"");
+	strbuf_adds(out, dtype_info(t->dtype)->safetensors);
+	strbuf_adds(out, "\",\"shape\":[");
 	strbuf_add_dims(out, t->dims, t->ndim, ',');
-	strbuf_addf(out, "],\"data_offsets\":[%" PRIu64 ",%" PRIu64 "]}",
-		    l->off[i], l->off[i + 1]);
+	strbuf_adds(out, "],\"data_offsets\":[");
+	strbuf_add_u64(out, l->off[i]);
+	strbuf_addc(out, ',');
+	strbuf_add_u64(out, l->off[i + 1]);
+	strbuf_adds(out, "]}");
 }
 
 static void render(const void *ctx, uint64_t number, struct strbuf *out)

@@ -43,6 +43,8 @@ struct header {
 	size_t n, cap;
 	uint64_t data_nbytes;
 	bool has_metadata;
+	struct reading *r;
+	bool is_mindspore; /* __metadata__ has "format": "ms" */
 };
 
 /* Refuse the tensor called name: why is a format for what follows. */
@@ -114,10 +116,24 @@ static int refuse_length(struct header *h, const uint8_t *head, uint64_t n)
 			 path, n, h->s->nbytes);
 }
 
-/* "__metadata__": null or strings, which nothing here needs. */
+/* A name in __metadata__ and what is said of it: what MindSpore writes. */
+static void take_metadata(struct header *h, const struct json_text *key,
+			  const struct json_text *value)
+{
+	char name[TENSOR_MAX_NAME];
+
+	if (json_text_is(key, "format") && json_text_is(value, "ms"))
+		h->is_mindspore = true;
+	if (!json_text_is(value, "Int4") || key->n > sizeof(name))
+		return;
+	json_unescape(key, name);
+	name_list_add(&h->r->nibbles, (struct str){name, key->n});
+}
+
+/* "__metadata__": null or strings. */
 static int parse_metadata(struct header *h)
 {
-	struct json_text text;
+	struct json_text key, value;
 	size_t nth = 0;
 
 	if (h->has_metadata)
@@ -130,8 +146,9 @@ static int parse_metadata(struct header *h)
 	} else {
 		json_open(&h->json, '{');
 		while (json_more(&h->json, '}', &nth))
-			if (json_key(&h->json, &text))
-				json_string(&h->json, &text);
+			if (json_key(&h->json, &key) &&
+			    json_string(&h->json, &value))
+				take_metadata(h, &key, &value);
 	}
 	return h->json.fail ? refuse_json(h, NULL) : 0;
 }
@@ -413,18 +430,19 @@ static int check_ranges(struct header *h)
 static int refuse_duplicate(struct header *h, const struct tensor_set *set,
 			    struct str name)
 {
-	const struct tensor *other = tensor_set_find(set, name);
+	const struct source *other;
+	uint64_t off;
 
-	if (other->recipe != RECIPE_EXTENT || other->extent.src == h->s)
+	tensor_first_byte(tensor_set_find(set, name), &other, &off);
+	if (!other || other == h->s)
 		return REFUSE(h, name, "%s", "the header has it twice");
-	return REFUSE(h, name, "%s has one of that name too",
-		      other->extent.src->path);
+	return REFUSE(h, name, "%s has one of that name too", other->path);
 }
 
-static int add_tensors(struct header *h, struct tensor_set *set,
-		       struct source *s)
+static int add_tensors(struct header *h, struct source *s)
 {
 	uint64_t data_off = s->nbytes - h->data_nbytes;
+	struct tensor_set *set = h->r->set;
 
 	for (size_t i = 0; i < h->n; i++) {
 		const struct entry *e = &h->v[i];
@@ -437,8 +455,11 @@ static int add_tensors(struct header *h, struct tensor_set *set,
 			.recipe = RECIPE_EXTENT,
 			.extent = {s, data_off + e->begin},
 		};
-		int rc = tensor_set_add(set, &t);
+		int rc;
 
+		if (h->is_mindspore && reading_leaves_out(h->r, e->name))
+			continue;
+		rc = tensor_set_add(set, &t);
 		if (rc == -EEXIST)
 			return refuse_duplicate(h, set, e->name);
 		if (rc)
@@ -476,10 +497,9 @@ static int load_header(struct header *h, struct source *s, char **text)
 	return 0;
 }
 
-int safetensors_read(struct tensor_set *set, struct source *s,
-		     struct error *err)
+int safetensors_read(struct reading *r, struct source *s, struct error *err)
 {
-	struct header h = {.s = s, .arena = &set->arena, .err = err};
+	struct header h = {.s = s, .arena = &r->set->arena, .err = err, .r = r};
 	char *text = NULL;
 	int rc = load_header(&h, s, &text);
 
@@ -488,7 +508,8 @@ int safetensors_read(struct tensor_set *set, struct source *s,
 	if (!rc)
 		rc = check_ranges(&h);
 	if (!rc)
-		rc = add_tensors(&h, set, s);
+		rc = add_tensors(&h, s);
+	r->is_mindspore |= h.is_mindspore;
 	free(h.v);
 	free(text);
 	return rc;

@@ -8,8 +8,7 @@
  * would shrink the file for every reader. Replies are one copy from a thread's
  * own buffer; splicing was measured and is slower for 1 MiB replies.
  *
- * There are no operations that write: the mount is read-only, and the kernel
- * answers EROFS by itself.
+ * What would change something is in readonly.h.
  */
 #define FUSE_USE_VERSION 312
 
@@ -22,6 +21,8 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
+
+#include "fs/readonly.h"
 
 /* What one READ can ask for under libfuse's default max_write. */
 #define READ_MAX ((size_t)1 << 20)
@@ -232,7 +233,7 @@ static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	struct handle *h;
 	int ret;
 
-	if ((fi->flags & O_ACCMODE) != O_RDONLY) {
+	if ((fi->flags & (O_ACCMODE | O_TRUNC)) != O_RDONLY) {
 		fuse_reply_err(req, EROFS);
 		return;
 	}
@@ -446,6 +447,17 @@ const struct fuse_lowlevel_ops fs_ops = {
 	.statfs = op_statfs,
 	.listxattr = op_listxattr,
 	.getxattr = op_getxattr,
+	.setattr = readonly_setattr,
+	.mknod = readonly_mknod,
+	.mkdir = readonly_mkdir,
+	.create = readonly_create,
+	.unlink = readonly_remove,
+	.rmdir = readonly_remove,
+	.symlink = readonly_symlink,
+	.rename = readonly_rename,
+	.link = readonly_link,
+	.setxattr = readonly_setxattr,
+	.removexattr = readonly_remove,
 };
 
 int fs_init(struct fs *fs, struct view *v)

@@ -19,6 +19,8 @@
 
 #include "core/error.h"
 #include "fs/cmdline.h"
+#include "fs/daemon.h"
+#include "fs/keeper.h"
 #include "fs/mount.h"
 #include "fs/mountpoint.h"
 #include "view/view.h"
@@ -41,6 +43,7 @@ static const char help[] =
 "  --dtype=TYPE       source, fp32, fp16 or bf16\n"
 "  --set=KEY=VALUE    an option of the rule table; may be repeated\n"
 "  --rules=FILE       a rule table of your own\n"
+"  --key=PATH         where the weights are in a PyTorch file\n"
 "  --partial          pass on names that no rule matches\n"
 "  --shard-size=SIZE  size of shards, such as 5GB\n"
 "The mount:\n"
@@ -91,46 +94,40 @@ static void print_warnings(const char *lines)
 	}
 }
 
-static int serve_foreground(const struct cmdline *c, struct view *v,
-			    const struct mountpoint *mp, struct error *err)
+static int serve_foreground(const struct mount *m, struct error *err)
 {
-	fprintf(stderr, "wconvfs: %s\n", view_summary(v));
-	print_warnings(view_warnings(v));
-	return mount_serve(v, mp, &c->mount, -1, err);
+	fprintf(stderr, "wconvfs: %s\n", view_summary(m->view));
+	print_warnings(view_warnings(m->view));
+	return mount_serve(m, err);
 }
 
 /* In the parent. */
-static int wait_for_daemon(struct view *v, const struct mountpoint *mp,
-			   pid_t pid, int report, struct error *err)
+static int wait_for_daemon(const struct mount *m, pid_t pid, struct error *err)
 {
 	struct strbuf warnings = STRBUF_INIT;
-	int ret = mount_wait(pid, report, mp, &warnings, err);
+	int ret = daemon_wait(pid, m->report, m->mp, &warnings, err);
 
 	if (!ret) {
-		print_warnings(view_warnings(v));
+		print_warnings(view_warnings(m->view));
 		print_warnings(warnings.p ? warnings.p : "");
 	}
 	strbuf_release(&warnings);
 	return ret;
 }
 
-static int start(const struct cmdline *c, struct view *v,
-		 const struct mountpoint *mp, struct error *err)
+static int start(struct mount *m, bool foreground, struct error *err)
 {
-	int report;
 	pid_t pid;
 
-	if (c->foreground)
-		return serve_foreground(c, v, mp, err);
-	pid = mount_fork(&report, err);
+	if (foreground)
+		return serve_foreground(m, err);
+	pid = daemon_fork(&m->report, err);
 	if (pid < 0)
 		return pid;
-	if (pid > 0)
-		return wait_for_daemon(v, mp, pid, report, err);
-	return mount_serve(v, mp, &c->mount, report, err);
+	return pid ? wait_for_daemon(m, pid, err) : mount_serve(m, err);
 }
 
-static int run(struct cmdline *c, struct error *err)
+static int run(struct cmdline *c, struct keeper *keeper, struct error *err)
 {
 	struct mountpoint mp = {0};
 	struct view *v = NULL;
@@ -148,11 +145,29 @@ static int run(struct cmdline *c, struct error *err)
 	if (!ret)
 		ret = cmdline_finish(c, source, err);
 	if (!ret)
-		ret = start(c, v, &mp, err);
+		ret = start(&(struct mount){v, &mp, &c->mount, keeper, -1},
+			    c->foreground, err);
 out:
 	mountpoint_release(&mp);
 	free(source);
 	view_free(v);
+	return ret;
+}
+
+/* The keeper goes its own way before there is anything to inherit. */
+static int run_kept(struct cmdline *c, struct error *err)
+{
+	struct keeper keeper;
+	pid_t pid = keeper_fork(&keeper, err);
+	int ret = 0;
+
+	if (pid < 0)
+		return pid;
+	if (pid == 0)
+		keeper_run(&keeper);
+	else
+		ret = run(c, &keeper, err);
+	keeper_release(&keeper);
 	return ret;
 }
 
@@ -172,7 +187,7 @@ int main(int argc, char **argv)
 		printf("wconvfs " WCONVFS_VERSION "\nlibfuse %s\n",
 		       fuse_pkgversion());
 	else if (!ret)
-		ret = run(&c, &err);
+		ret = run_kept(&c, &err);
 	/* a daemon's goes to /dev/null: it has told its parent */
 	if (ret)
 		fprintf(stderr, "wconvfs: %s\n", error_text(&err));

@@ -1,11 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The life of a mount.
+ * The life of a mount: mounted, served, unmounted.
  *
- * In the foreground the process serves until it is unmounted or gets SIGTERM,
- * SIGINT or SIGHUP. As a daemon it forks before anything else is done, so that
- * the child has no threads to lose: the child mounts and serves, the parent
- * waits until the mount has answered it.
+ * SIGTERM, SIGINT and SIGHUP unmount lazily: nobody finds the files any more,
+ * and those who have one open are served until they close it. A second signal
+ * ends the process at once.
  */
 #ifndef WC_FS_MOUNT_H
 #define WC_FS_MOUNT_H
@@ -15,8 +14,8 @@
 #include <sys/types.h>
 
 #include "core/error.h"
-#include "core/strbuf.h"
 #include "fs/cache.h"
+#include "fs/keeper.h"
 #include "fs/mountpoint.h"
 #include "view/view.h"
 
@@ -32,26 +31,20 @@ struct mount_options {
 	unsigned max_threads;	   /* 0: libfuse's default, 10 */
 };
 
-/*
- * Mount v and serve it. Returns 0 when it was unmounted or stopped by a
- * signal. report: the pipe of a daemon (mount_fork), which is told how it
- * went and closed, or -1: warnings are logged.
- */
-int mount_serve(struct view *v, const struct mountpoint *mp,
-		const struct mount_options *opt, int report, struct error *err);
+/* What a mount is made of; borrowed. */
+struct mount {
+	struct view *view;
+	struct mountpoint *mp;
+	const struct mount_options *opt;
+	struct keeper *keeper;
+	int report; /* a daemon's pipe to its parent (fs/daemon.h), or -1 */
+};
 
 /*
- * Fork a daemon: no terminal, / as its directory, its log in syslog. *report
- * is the child's end of the pipe, or the parent's. Returns 0 in the child, in
- * the parent its process id, or -errno.
+ * Mount and serve. Returns 0 when it was unmounted, by others or by a signal.
+ * A parent is told how it went; without one warnings are logged. Closes
+ * m->report.
  */
-pid_t mount_fork(int *report, struct error *err);
-
-/*
- * In the parent: wait until the daemon's mount has answered, for at most ten
- * seconds. Its warnings are appended to *warnings, a line each. Closes report.
- */
-int mount_wait(pid_t pid, int report, const struct mountpoint *mp,
-	       struct strbuf *warnings, struct error *err);
+int mount_serve(const struct mount *m, struct error *err);
 
 #endif

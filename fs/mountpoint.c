@@ -5,22 +5,21 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
+#include <spawn.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define FUSERMOUNT "fusermount3"
 
 /* As the kernel shows the type of our mounts. */
 #define OUR_TYPE "fuse.wconvfs"
-
-/* What is mounted at a path. */
-struct mounted {
-	char device[32]; /* "major:minor" */
-	bool ours;
-};
 
 static bool is_octal(const char *p)
 {
@@ -69,6 +68,7 @@ static bool parse_mount(char *line, const char *path, struct mounted *out)
 	unescape(field[4]);
 	if (strcmp(field[4], path) != 0)
 		return false;
+	out->id = strtoul(field[0], NULL, 10);
 	snprintf(out->device, sizeof(out->device), "%s", field[2]);
 	out->ours = strncmp(rest, OUR_TYPE " ", sizeof(OUR_TYPE)) == 0;
 	return true;
@@ -247,6 +247,64 @@ void mountpoint_release(struct mountpoint *mp)
 {
 	free(mp->path);
 	mp->path = NULL;
+}
+
+void mountpoint_note(struct mountpoint *mp)
+{
+	char before[sizeof(mp->now.device)];
+	struct mounted m;
+
+	memset(&mp->now, 0, sizeof(mp->now));
+	snprintf(before, sizeof(before), "%u:%u", major(mp->before),
+		 minor(mp->before));
+	if (!mp->passed && find_mount(mp->path, &m) &&
+	    strcmp(m.device, before) != 0)
+		mp->now = m;
+}
+
+bool mountpoint_shows(const char *path, const struct mounted *m)
+{
+	struct mounted seen;
+
+	return m->id && find_mount(path, &seen) && seen.id == m->id &&
+	       strcmp(seen.device, m->device) == 0;
+}
+
+/* Run a program that needs no input; 0, or -errno, -EIO if it failed. */
+static int run_program(char *const argv[])
+{
+	posix_spawnattr_t attr;
+	sigset_t none;
+	pid_t pid;
+	int ret, status;
+
+	sigemptyset(&none);
+	posix_spawnattr_init(&attr);
+	posix_spawnattr_setflags(&attr, POSIX_SPAWN_SETSIGMASK);
+	posix_spawnattr_setsigmask(&attr, &none);
+	ret = posix_spawnp(&pid, argv[0], NULL, &attr, argv, environ);
+	posix_spawnattr_destroy(&attr);
+	if (ret)
+		return -ret;
+	while (waitpid(pid, &status, 0) < 0)
+		if (errno != EINTR)
+			return -errno;
+	return status ? -EIO : 0;
+}
+
+int mountpoint_detach(const char *path)
+{
+	char *const argv[] = {(char *)FUSERMOUNT,
+			      (char *)"-u",
+			      (char *)"-q",
+			      (char *)"-z",
+			      (char *)"--",
+			      (char *)path,
+			      NULL};
+
+	if (umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW) == 0)
+		return 0;
+	return errno == EPERM ? run_program(argv) : -errno;
 }
 
 int mountpoint_verify(const struct mountpoint *mp, struct error *err)

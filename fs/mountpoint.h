@@ -10,10 +10,18 @@
 
 #include "core/error.h"
 
+/* A mount, as the kernel knows it. */
+struct mounted {
+	unsigned long id; /* 0: unknown */
+	char device[32];  /* "major:minor" */
+	bool ours;	  /* one of wconvfs, of whatever process */
+};
+
 struct mountpoint {
-	char *path;   /* absolute, symbolic links resolved; owned */
-	dev_t before; /* the device there before mounting */
-	bool passed;  /* "/dev/fd/N": opened and mounted by mount.fuse3 */
+	char *path;	    /* absolute, symbolic links resolved; owned */
+	dev_t before;	    /* the device there before mounting */
+	bool passed;	    /* "/dev/fd/N": opened and mounted by mount.fuse3 */
+	struct mounted now; /* ours, once mountpoint_note has seen it */
 };
 
 /*
@@ -25,6 +33,18 @@ struct mountpoint {
 int mountpoint_open(struct mountpoint *mp, const char *path, const char *source,
 		    bool nonempty, struct error *err);
 void mountpoint_release(struct mountpoint *mp);
+
+/* Remember in mp->now what has just been mounted; asks the kernel only. */
+void mountpoint_note(struct mountpoint *mp);
+
+/* Whether that very mount is what is seen at a path. */
+bool mountpoint_shows(const char *path, const struct mounted *m);
+
+/*
+ * Unmount what is seen at a path, lazily: those who have files of it open may
+ * go on. As root, or by fusermount3. Returns 0 or -errno.
+ */
+int mountpoint_detach(const char *path);
 
 /* Wait for the mount to answer; fail if something else is seen there. */
 int mountpoint_verify(const struct mountpoint *mp, struct error *err);

@@ -3,6 +3,7 @@
 #include "models/config.h"
 
 #include <cjson/cJSON.h>
+#include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 
@@ -65,6 +66,18 @@ static struct value value_of(const cJSON *j)
 	return (struct value){VALUE_OTHER, 0, {NULL, 0}};
 }
 
+/* A member of an object, or an element of a list. */
+static const cJSON *child_of(const cJSON *j, const char *name)
+{
+	int n = 0;
+
+	if (!cJSON_IsArray(j))
+		return cJSON_GetObjectItemCaseSensitive(j, name);
+	for (; *name >= '0' && *name <= '9' && n < INT_MAX / 100; name++)
+		n = 10 * n + (*name - '0');
+	return *name ? NULL : cJSON_GetArrayItem(j, n);
+}
+
 struct value config_get(const struct config *c, struct str key)
 {
 	const cJSON *j = c ? c->root : NULL;
@@ -80,7 +93,7 @@ struct value config_get(const struct config *c, struct str key)
 			return VALUE_MISSING;
 		memcpy(part, key.p + at, n);
 		part[n] = '\0';
-		j = cJSON_GetObjectItemCaseSensitive(j, part);
+		j = child_of(j, part);
 		at += n + 1;
 	}
 	return value_of(j);

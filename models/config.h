@@ -17,8 +17,8 @@ int config_parse(struct config **out, struct str text, const char *name,
 
 /*
  * The value of a dotted key ("text_config.hidden_size"). Missing keys and
- * null have no value; a list is its first element; c may be NULL. Texts are
- * borrowed from c.
+ * null have no value; a list is its first element, and "list.1" its second; c
+ * may be NULL. Texts are borrowed from c.
  */
 struct value config_get(const struct config *c, struct str key);
 

@@ -113,7 +113,7 @@ static bool detected(const struct table *t, const struct probe *p)
 	return false;
 }
 
-/* Every name of the source finds a rule. */
+/* Every name of the source finds a rule that says more than `**`. */
 static bool takes_all(const struct table *t, const struct probe *p)
 {
 	struct strbuf scratch = STRBUF_INIT;
@@ -126,7 +126,8 @@ static bool takes_all(const struct table *t, const struct probe *p)
 		       &err))
 		all = false;
 	for (size_t i = 0; i < p->src->n && all; i++)
-		all = match_tensor(&s, &p->src->v[i], &m, &scratch);
+		all = match_tensor(&s, &p->src->v[i], &m, &scratch) &&
+		      !name_is_loose(&m.rule->names[p->from][m.slot]);
 	scope_release(&s);
 	error_release(&err);
 	strbuf_release(&scratch);

@@ -177,12 +177,18 @@ static struct node *parse_template(struct parser *p, enum op op)
 	return n;
 }
 
+static bool is_keyword(struct str w)
+{
+	return str_is(w, "and") || str_is(w, "or") || str_is(w, "not") ||
+	       str_is(w, "if");
+}
+
 static struct node *parse_word(struct parser *p)
 {
 	struct str w = peek_word(p);
 	struct node *n;
 
-	if (!w.n)
+	if (!w.n || is_keyword(w))
 		return complain(p, "a value is missing");
 	cursor_bytes(&p->c, w.n);
 	if (str_is(w, "has"))
@@ -378,7 +384,7 @@ static struct value eval(const struct node *n, const struct expr_env *env);
 static struct value divide(int64_t a, int64_t b, const struct expr_env *env)
 {
 	if (b == 0 || a % b != 0) {
-		if (env->why)
+		if (env->why && !env->why->len)
 			strbuf_addf(env->why,
 				    "%lld / %lld is not a whole number",
 				    (long long)a, (long long)b);
@@ -387,7 +393,7 @@ static struct value divide(int64_t a, int64_t b, const struct expr_env *env)
 	return value_int(a / b);
 }
 
-/* Rounds down, as Python's // does; a and b are never INT64_MIN. */
+/* Rounds down, as Python's // does. */
 static struct value floordiv(int64_t a, int64_t b)
 {
 	int64_t q;
@@ -405,6 +411,8 @@ static struct value arithmetic(enum op op, int64_t a, int64_t b,
 {
 	int64_t r;
 
+	if (b == -1 && (op == OP_DIV || op == OP_FLOORDIV))
+		return arithmetic(OP_SUB, 0, a, env); /* may overflow */
 	switch (op) {
 	case OP_ADD:
 		return __builtin_add_overflow(a, b, &r) ? VALUE_MISSING
@@ -416,9 +424,9 @@ static struct value arithmetic(enum op op, int64_t a, int64_t b,
 		return __builtin_mul_overflow(a, b, &r) ? VALUE_MISSING
 							: value_int(r);
 	case OP_DIV:
-		return b == -1 ? VALUE_MISSING : divide(a, b, env);
+		return divide(a, b, env);
 	case OP_FLOORDIV:
-		return b == -1 ? VALUE_MISSING : floordiv(a, b);
+		return floordiv(a, b);
 	case OP_MOD:
 		if (b <= 0)
 			return VALUE_MISSING;
@@ -532,4 +540,24 @@ static struct str first_lower(const struct node *n)
 struct str expr_capture(const struct expr *e)
 {
 	return first_lower(e->root);
+}
+
+static bool is_shift(const struct node *n, struct str name)
+{
+	switch (n->op) {
+	case OP_NAME:
+		return str_eq(n->name, name);
+	case OP_ADD:
+		return (is_shift(n->a, name) && !mentions(n->b, name)) ||
+		       (is_shift(n->b, name) && !mentions(n->a, name));
+	case OP_SUB:
+		return is_shift(n->a, name) && !mentions(n->b, name);
+	default:
+		return false;
+	}
+}
+
+bool expr_is_shift(const struct expr *e, struct str name)
+{
+	return is_shift(e->root, name);
 }

@@ -8,6 +8,7 @@
  *
  * `/` is exact division: it has no value where there is a remainder. An
  * operation on a missing value has no value; in a condition that is false.
+ * A missing value equals nothing, itself included.
  */
 #ifndef WC_MODELS_EXPR_H
 #define WC_MODELS_EXPR_H
@@ -29,7 +30,7 @@ struct expr_env {
 	/* tensors whose names match the template of a `count` */
 	struct value (*count)(const void *ctx, struct str name);
 	const void *ctx;
-	/* may be NULL; receives "24 / 5 is not a whole number" */
+	/* may be NULL; if empty, receives "24 / 5 is not a whole number" */
 	struct strbuf *why;
 };
 
@@ -55,5 +56,11 @@ bool expr_mentions(const struct expr *e, struct str name);
  * that begins in lower case. p is NULL where there is none (a constant).
  */
 struct str expr_capture(const struct expr *e);
+
+/*
+ * Whether the expression is that name plus or minus what does not mention it,
+ * so that the name's value follows from the expression's.
+ */
+bool expr_is_shift(const struct expr *e, struct str name);
 
 #endif

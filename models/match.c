@@ -2,14 +2,25 @@
 /* Matching tensors with rules; see match.h. */
 #include "models/match.h"
 
-static struct value lookup_scope(const void *ctx, struct str name)
+static struct value lookup_space(const void *ctx, struct str name)
 {
-	return scope_lookup(ctx, name);
+	return space_lookup(ctx, name);
+}
+
+struct expr_env space_env(const struct space_scope *in)
+{
+	return (struct expr_env){.lookup = lookup_space, .ctx = in};
 }
 
 struct expr_env match_env(const struct scope *s)
 {
-	return (struct expr_env){.lookup = lookup_scope, .ctx = s};
+	return space_env(&s->spaces[0]);
+}
+
+const struct space_scope *rule_space(const struct scope *s,
+				     const struct rule *r)
+{
+	return &s->spaces[r->space];
 }
 
 /* ---- conditions ---- */
@@ -44,14 +55,14 @@ static struct value lookup_cond(const void *ctx, struct str name)
 	for (unsigned k = 0; e->b && k < e->r->caps.n; k++)
 		if ((e->b->set >> k & 1) && str_eq(e->r->caps.v[k].name, name))
 			return bound_value(e, k);
-	return scope_lookup(e->s, name);
+	return space_lookup(&e->s->spaces[e->cond->space], name);
 }
 
 static bool has_name(const void *ctx, unsigned k)
 {
 	static const struct binding none = {.set = 0};
 	const struct cond_env *e = ctx;
-	struct expr_env look = match_env(e->s);
+	struct expr_env look = space_env(rule_space(e->s, e->r));
 
 	strbuf_reset(e->scratch);
 	return name_fill(&e->cond->has[k][e->s->from], &e->r->caps, &look,
@@ -75,22 +86,33 @@ bool match_conds(const struct scope *s, const struct rule *r,
 
 /* ---- ranges ---- */
 
-static bool cap_range(const struct scope *s, const struct cap *cap,
-		      int64_t *range)
+bool match_range(const struct scope *s, const struct rule *r, unsigned cap,
+		 int64_t *range)
 {
-	const struct axis *a =
-		cap->kind == CAP_NUM ? table_axis(s->table, cap->name) : NULL;
-	struct value v = a ? scope_lookup(s, cap->name) : VALUE_MISSING;
+	const struct cap *c = &r->caps.v[cap];
+	struct value v = VALUE_MISSING;
 
+	if (c->kind == CAP_NUM && table_axis_in(s->table, r->space, c->name))
+		v = space_lookup(rule_space(s, r), c->name);
 	*range = v.num;
 	return v.kind == VALUE_INT;
+}
+
+static bool stacks(const struct rule *r, unsigned cap)
+{
+	for (int side = 0; side < 2; side++)
+		for (unsigned k = 0; k < r->nfront[side]; k++)
+			if (r->front[side][k] == cap)
+				return true;
+	return false;
 }
 
 int match_ranged_cap(const struct scope *s, const struct rule *r,
 		     const struct binding *b, int64_t *range)
 {
 	for (unsigned k = 0; k < r->caps.n; k++)
-		if ((b->set >> k & 1) && cap_range(s, &r->caps.v[k], range))
+		if ((b->set >> k & 1) && !stacks(r, k) &&
+		    match_range(s, r, k, range))
 			return (int)k;
 	return -1;
 }
@@ -100,11 +122,11 @@ static bool in_range(const struct scope *s, const struct rule *r,
 {
 	for (unsigned k = 0; k < r->caps.n; k++) {
 		struct str name = r->caps.v[k].name;
-		struct str text = scope_axis_text(s, name);
+		struct str text = space_axis_text(rule_space(s, r), name);
 		int64_t range;
 
-		if (!(b->set >> k & 1) ||
-		    !cap_range(s, &r->caps.v[k], &range) || b->v[k].num < range)
+		if (!(b->set >> k & 1) || !match_range(s, r, k, &range) ||
+		    b->v[k].num < range)
 			continue;
 		if (why)
 			strbuf_addf(why, "%.*s is %lld, but %.*s is %lld",
@@ -120,10 +142,24 @@ static bool in_range(const struct scope *s, const struct rule *r,
 static bool fits(const struct scope *s, const struct rule *r, unsigned slot,
 		 const struct tensor *t, struct strbuf *why)
 {
-	struct axis_env env = scope_axis_env(s);
+	struct axis_env env = space_axis_env(rule_space(s, r));
 
 	return !r->pattern || pattern_fits(r->pattern, s->from, slot, t->dims,
 					   t->ndim, &env, why);
+}
+
+static bool part_fits(const struct scope *s, const struct rule *r, unsigned k,
+		      const struct tensor *part, struct strbuf *why)
+{
+	size_t mark = why ? why->len : 0;
+
+	if (why)
+		strbuf_addf(why, "%.*s beside it: ", STR_ARG(part->name));
+	if (!fits(s, r, k, part, why))
+		return false;
+	if (why)
+		why->len = mark;
+	return true;
 }
 
 /* The other tensors of a fused rule are there, and fit too. */
@@ -132,7 +168,7 @@ static bool find_parts(const struct scope *s, struct match *m,
 		       struct strbuf *why)
 {
 	const struct rule *r = m->rule;
-	struct expr_env look = match_env(s);
+	struct expr_env look = space_env(rule_space(s, r));
 
 	for (unsigned k = 0; k < r->nnames[s->from]; k++) {
 		const struct tensor *part = t;
@@ -148,7 +184,7 @@ static bool find_parts(const struct scope *s, struct match *m,
 		if (!part && why)
 			strbuf_addf(why, "%.*s is missing beside it",
 				    STR_ARG(strbuf_str(scratch)));
-		if (!part || (k != m->slot && !fits(s, r, k, part, why)))
+		if (!part || (k != m->slot && !part_fits(s, r, k, part, why)))
 			return false;
 		m->in[k] = part;
 	}
@@ -160,7 +196,7 @@ enum match_stage match_rule(const struct scope *s, const struct rule *r,
 			    struct match *out, struct strbuf *scratch,
 			    struct strbuf *why)
 {
-	struct expr_env look = match_env(s);
+	struct expr_env look = space_env(rule_space(s, r));
 
 	out->rule = r;
 	out->slot = slot;

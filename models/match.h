@@ -9,7 +9,8 @@ struct match {
 	const struct rule *rule;
 	unsigned slot; /* which name of the rule's source side */
 	struct binding b;
-	/* of a two-sided rule: the tensors of all its names */
+	/* of a two-sided rule: the tensors of all its names; of stacks, the
+	 * members that share the captures of slot's */
 	const struct tensor *in[PATTERN_MAX_TENSORS];
 };
 
@@ -37,17 +38,29 @@ bool match_tensor(const struct scope *s, const struct tensor *t,
 		  struct match *out, struct strbuf *scratch);
 
 /*
- * The environment in which a rule's names are matched and filled: axes,
- * options and keys, no captures.
+ * The environment in which names of a space are matched and filled: axes,
+ * options and keys, no captures. match_env: of the table's own space.
  */
+struct expr_env space_env(const struct space_scope *in);
 struct expr_env match_env(const struct scope *s);
+
+/* The space of a rule. */
+const struct space_scope *rule_space(const struct scope *s,
+				     const struct rule *r);
 
 /* Whether a rule's conditions hold for a binding (b NULL: no captures). */
 bool match_conds(const struct scope *s, const struct rule *r,
 		 const struct binding *b, struct strbuf *scratch);
 
-/* The first of the rule's captures that has a range: its number, or -1. */
+/*
+ * The first of the rule's captures that has a range and stacks nothing: its
+ * number, or -1.
+ */
 int match_ranged_cap(const struct scope *s, const struct rule *r,
 		     const struct binding *b, int64_t *range);
+
+/* The range of a capture of the rule. False if it has none. */
+bool match_range(const struct scope *s, const struct rule *r, unsigned cap,
+		 int64_t *range);
 
 #endif

@@ -9,7 +9,7 @@
 #define MAX_PARTS 40
 
 /* Stars of one template: matching tries every split of the name. */
-#define MAX_STARS 3
+#define MAX_STARS 2
 
 enum part_kind { PART_LITERAL, PART_CONST, PART_NUM, PART_CAP };
 
@@ -76,7 +76,7 @@ static int find_cap(struct builder *b, struct str name, unsigned *out)
 
 static int add_star(struct builder *b, bool dotted)
 {
-	static const char *const names[MAX_STARS] = {"*1", "*2", "*3"};
+	static const char *const names[MAX_STARS] = {"*1", "*2"};
 	struct name_part part = {.kind = PART_CAP, .dotted = dotted};
 	int ret;
 
@@ -87,6 +87,17 @@ static int add_star(struct builder *b, bool dotted)
 		return ret;
 	b->caps->v[part.cap].kind = CAP_STAR;
 	return add_part(b, part);
+}
+
+/* A capture's list may be written again, but not another one. */
+static bool same_list(const struct cap *cap, const struct str *alts, size_t n)
+{
+	if (cap->kind != CAP_ALT || cap->nalts != n)
+		return false;
+	for (size_t i = 0; i < n; i++)
+		if (!str_eq(cap->alts[i], alts[i]))
+			return false;
+	return true;
 }
 
 /* {x:a|b|c}: body is "x:a|b|c", colon the place of its ':'. */
@@ -110,6 +121,10 @@ static int add_alternatives(struct builder *b, struct str body, size_t colon)
 		from = i + 1;
 	}
 	cap = &b->caps->v[part.cap];
+	if (cap->shifted)
+		return bad(b, "arithmetic with what is no number");
+	if (cap->kind != CAP_NUM && !same_list(cap, alts, n))
+		return bad(b, "a capture with two lists");
 	cap->kind = CAP_ALT;
 	cap->alts = alts;
 	cap->nalts = n;
@@ -137,10 +152,19 @@ static int add_number(struct builder *b, struct str body)
 		part.kind = PART_CONST;
 		return add_part(b, part);
 	}
-	if (capture.n == body.n) /* no arithmetic */
-		part.expr = NULL;
 	ret = find_cap(b, capture, &part.cap);
-	return ret ? ret : add_part(b, part);
+	if (ret)
+		return ret;
+	if (capture.n == body.n) { /* no arithmetic */
+		part.expr = NULL;
+		return add_part(b, part);
+	}
+	if (!expr_is_shift(part.expr, capture))
+		return bad(b, "a capture may only be added to");
+	if (b->caps->v[part.cap].kind != CAP_NUM)
+		return bad(b, "arithmetic with what is no number");
+	b->caps->v[part.cap].shifted = true;
+	return add_part(b, part);
 }
 
 static int add_capture(struct builder *b, struct str body)
@@ -150,7 +174,7 @@ static int add_capture(struct builder *b, struct str body)
 	struct name_part part = {.kind = PART_CAP};
 	int ret;
 
-	if (!body.n)
+	if (!body.n || colon == body.p)
 		return bad(b, "an empty {}");
 	if (colon)
 		return add_alternatives(b, body, (size_t)(colon - body.p));
@@ -160,6 +184,8 @@ static int add_capture(struct builder *b, struct str body)
 	ret = find_cap(b, body, &part.cap);
 	if (ret)
 		return ret;
+	if (b->caps->v[part.cap].kind == CAP_ALT)
+		return bad(b, "a capture with two lists");
 	b->caps->v[part.cap].kind = CAP_WORD;
 	b->caps->v[part.cap].words = words;
 	return add_part(b, part);
@@ -226,6 +252,24 @@ int name_parse(struct name *out, struct str text, int side, struct caps *caps,
 	return 0;
 }
 
+bool name_has(const struct name *n, unsigned cap)
+{
+	for (unsigned k = 0; k < n->nparts; k++)
+		if ((n->parts[k].kind == PART_NUM ||
+		     n->parts[k].kind == PART_CAP) &&
+		    n->parts[k].cap == cap)
+			return true;
+	return false;
+}
+
+bool name_is_loose(const struct name *n)
+{
+	for (unsigned k = 0; k < n->nparts; k++)
+		if (n->parts[k].dotted)
+			return true;
+	return false;
+}
+
 /* ---- arithmetic on captures ---- */
 
 /* An environment in which one capture has a given value. */
@@ -279,15 +323,20 @@ static struct str skip(struct str s, size_t n)
 	return (struct str){s.p + n, s.n - n};
 }
 
+static bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
 /* 0 or digits without a leading zero, taken whole; 0 bytes if none. */
 static size_t take_number(struct str s, int64_t *out)
 {
 	size_t n = 0;
 
 	*out = 0;
-	while (n < s.n && n < 18 && s.p[n] >= '0' && s.p[n] <= '9')
+	while (n < s.n && n < 18 && is_digit(s.p[n]))
 		*out = 10 * *out + (s.p[n++] - '0');
-	if (n > 1 && s.p[0] == '0')
+	if ((n > 1 && s.p[0] == '0') || (n < s.n && is_digit(s.p[n])))
 		return 0;
 	return n;
 }
@@ -303,8 +352,8 @@ static bool match_number(const struct matcher *m, unsigned k, struct str rest,
 		return false;
 	if (part->kind == PART_CONST)
 		return num == at0 && match_from(m, k + 1, skip(rest, n), b);
-	num -= at0; /* the arithmetic adds a constant to the capture */
-	if (num < 0)
+	/* the arithmetic adds a constant to the capture */
+	if (__builtin_sub_overflow(num, at0, &num) || num < 0)
 		return false;
 	if (b->set >> part->cap & 1)
 		return b->v[part->cap].num == num &&
@@ -319,7 +368,7 @@ static bool match_text(const struct matcher *m, unsigned k, struct str rest,
 		       struct str text, int64_t num, struct binding *b)
 {
 	unsigned cap = m->n->parts[k].cap;
-	struct binding saved = *b;
+	unsigned saved = b->set; /* values are read only where it is on */
 
 	if (!str_starts(rest, text))
 		return false;
@@ -328,7 +377,7 @@ static bool match_text(const struct matcher *m, unsigned k, struct str rest,
 	b->set |= 1u << cap;
 	if (match_from(m, k + 1, skip(rest, text.n), b))
 		return true;
-	*b = saved;
+	b->set = saved;
 	return false;
 }
 

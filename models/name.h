@@ -39,6 +39,7 @@ struct cap {
 	const struct str *alts; /* ALT: [nalts] */
 	size_t nalts;
 	const struct words *words; /* WORD */
+	bool shifted;		   /* {i+1} stands somewhere: a number */
 	bool in[2];		   /* stands in a name of that side */
 };
 
@@ -73,6 +74,12 @@ struct name {
 int name_parse(struct name *out, struct str text, int side, struct caps *caps,
 	       const struct words *words, size_t nwords, struct arena *arena,
 	       struct error *err);
+
+/* Whether capture number cap stands in the template. */
+bool name_has(const struct name *n, unsigned cap);
+
+/* Whether it has a `**`: what it matches says little of a model. */
+bool name_is_loose(const struct name *n);
 
 /*
  * Match a whole tensor name. b: captures bound so far constrain the match;

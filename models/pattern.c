@@ -24,6 +24,7 @@ struct parser {
 	struct arena *arena;
 	struct error *err;
 	size_t pos;
+	const struct pattern_front *front; /* [2] or NULL */
 	int side;
 	unsigned depth;
 	unsigned ndots; /* tensors that end in `...` */
@@ -128,9 +129,7 @@ static int parse_number(struct parser *ps, struct str w, uint64_t *out)
 			return bad(ps, "the number %.*s is too large",
 				   STR_ARG(w));
 	}
-	if (v == 0)
-		return bad(ps, "the factor 0 is not supported");
-	if (w.p[0] == '0')
+	if (w.p[0] == '0' && w.n > 1)
 		return bad(ps, "the number %.*s begins with 0", STR_ARG(w));
 	*out = v;
 	return 0;
@@ -138,7 +137,7 @@ static int parse_number(struct parser *ps, struct str w, uint64_t *out)
 
 static int axis_kind(struct parser *ps, struct axis *a)
 {
-	int c = (unsigned char)a->name.p[0];
+	int c = (unsigned char)a->name.p[0], rc = 0;
 
 	if (str_is(a->name, "..."))
 		a->kind = AXIS_DOTS;
@@ -148,9 +147,11 @@ static int axis_kind(struct parser *ps, struct axis *a)
 		a->kind = AXIS_LOCAL;
 	else {
 		a->kind = AXIS_NUMBER;
-		return parse_number(ps, a->name, &a->value);
+		rc = parse_number(ps, a->name, &a->value);
+		if (!a->value) /* the mark of a zero block, one long */
+			a->value = 1;
 	}
-	return 0;
+	return rc;
 }
 
 /* The number of the axis of that name, a new one where it is the first. */
@@ -178,13 +179,15 @@ static int parse_axis(struct parser *ps, struct str name, struct factor *out)
 	int rc;
 
 	if (str_is(name, "as"))
-		return bad(ps, "\"as\" is not supported");
+		return bad(ps, "\"as\" stands behind the right side only");
 	*out = (struct factor){.nblocks = 1};
 	rc = find_axis(ps, name, &out->axis);
 	if (rc)
 		return rc;
 	a = &ps->p->axes[out->axis];
-	if (a->kind != AXIS_NUMBER || a->value != 1)
+	if (str_is(name, "0"))
+		ps->p->zero = AXIS_BIT(out->axis);
+	if (a->kind != AXIS_NUMBER || a->value != 1 || str_is(name, "0"))
 		out->axes = AXIS_BIT(out->axis);
 	return 0;
 }
@@ -259,13 +262,40 @@ static int add_factor(struct parser *ps, struct product *t,
 	return 0;
 }
 
+/* "as" ends the right side. */
+static bool at_as(struct parser *ps)
+{
+	size_t pos = ps->pos;
+	bool as = ps->side && !ps->depth && str_is(take_word(ps), "as");
+
+	ps->pos = pos;
+	return as;
+}
+
+/* The axes that stand in front of each tensor of the side. */
+static int add_front(struct parser *ps, struct product *t)
+{
+	const struct pattern_front *front = &ps->front[ps->side];
+	struct factor f;
+	int rc = 0;
+
+	for (unsigned i = 0; i < front->n && !rc; i++) {
+		rc = parse_axis(ps, front->names[i], &f);
+		if (!rc)
+			rc = add_factor(ps, t, &f);
+		if (!rc)
+			ps->p->axes[f.axis].kind = AXIS_CONFIG;
+	}
+	return rc;
+}
+
 static int parse_factors(struct parser *ps, struct product *t)
 {
 	struct factor f;
 	int rc = 0;
 
 	while (!rc) {
-		if (is_word(peek(ps)))
+		if (is_word(peek(ps)) && !at_as(ps))
 			rc = parse_axis(ps, take_word(ps), &f);
 		else if (accept(ps, "("))
 			rc = parse_group(ps, &f);
@@ -302,7 +332,9 @@ static int parse_product(struct parser *ps, struct product *out)
 	int rc;
 
 	*out = (struct product){.nblocks = 1};
-	rc = parse_factors(ps, out);
+	rc = ps->depth || !ps->front ? 0 : add_front(ps, out);
+	if (!rc)
+		rc = parse_factors(ps, out);
 	if (!rc)
 		rc = parse_dots(ps, out);
 	if (rc)
@@ -347,93 +379,6 @@ static int parse_side(struct parser *ps, int which)
 	return 0;
 }
 
-/* The axes of block b of a product. */
-static uint32_t block_axes(const struct product *t, unsigned b)
-{
-	uint32_t axes = 0;
-	unsigned i, k;
-
-	for (i = t->n; i-- > 0; b /= t->v[i].nblocks) {
-		const struct factor *f = &t->v[i];
-		const struct product *term = f->terms;
-
-		if (!f->nterms) {
-			axes |= f->axes;
-			continue;
-		}
-		for (k = b % f->nblocks; k >= term->nblocks; term++)
-			k -= term->nblocks;
-		axes |= block_axes(term, k);
-	}
-	return axes;
-}
-
-unsigned pattern_find_block(const struct pattern_side *side, unsigned *k)
-{
-	unsigned t;
-
-	for (t = 0; *k >= side->tensors[t].nblocks; t++)
-		*k -= side->tensors[t].nblocks;
-	return t;
-}
-
-static uint32_t side_block_axes(const struct pattern_side *side, unsigned k)
-{
-	unsigned t = pattern_find_block(side, &k);
-
-	return block_axes(&side->tensors[t], k);
-}
-
-static int bad_block(struct parser *ps, unsigned k, const uint32_t *axes)
-{
-	struct strbuf names[2] = {STRBUF_INIT, STRBUF_INIT};
-	int side, rc;
-	unsigned i;
-
-	for (side = 0; side < 2; side++) {
-		for (i = 0; i < ps->p->naxes; i++) {
-			if (!(axes[side] & AXIS_BIT(i)))
-				continue;
-			if (names[side].len)
-				strbuf_addc(&names[side], ' ');
-			strbuf_addstr(&names[side], ps->p->axes[i].name);
-		}
-		if (!axes[side])
-			strbuf_adds(&names[side], "no axes");
-	}
-	if (names[0].failed || names[1].failed)
-		rc = error_nomem(ps->err);
-	else
-		rc = error_set(ps->err, ERR_MODEL,
-			       "the pattern \"%.*s\": block %u has %.*s on the "
-			       "left side, %.*s on the right",
-			       STR_ARG(ps->p->text), k + 1,
-			       STR_ARG(strbuf_str(&names[0])),
-			       STR_ARG(strbuf_str(&names[1])));
-	strbuf_release(&names[0]);
-	strbuf_release(&names[1]);
-	return rc;
-}
-
-/* Block k of the left is block k of the right: what makes it a bijection. */
-static int check_blocks(struct parser *ps)
-{
-	const struct pattern_side *l = &ps->p->sides[0], *r = &ps->p->sides[1];
-	uint32_t axes[2];
-	unsigned k;
-
-	if (l->nblocks != r->nblocks)
-		return bad(ps, "%u block%s on the left side, %u on the right",
-			   l->nblocks, l->nblocks == 1 ? "" : "s", r->nblocks);
-	for (k = 0; k < l->nblocks; k++) {
-		axes[0] = side_block_axes(l, k);
-		axes[1] = side_block_axes(r, k);
-		if (axes[0] != axes[1])
-			return bad_block(ps, k, axes);
-	}
-	return 0;
-}
-
 static int check_dots(struct parser *ps)
 {
 	unsigned n = ps->p->sides[0].ntensors + ps->p->sides[1].ntensors;
@@ -442,6 +387,25 @@ static int check_dots(struct parser *ps)
 		return bad(ps, "\"...\" must be in every tensor or in none");
 	ps->p->dots = ps->ndots != 0;
 	return 0;
+}
+
+/* The declared shape behind "as". */
+static int parse_as(struct parser *ps)
+{
+	struct pattern *p = ps->p;
+	struct product *as = arena_alloc(ps->arena, sizeof(*as));
+	int rc;
+
+	take_word(ps);
+	if (!as)
+		return error_nomem(ps->err);
+	if (p->sides[1].ntensors != 1 || p->sides[1].nfront || ps->ndots)
+		return bad(ps, "\"as\" needs a right side of one tensor, "
+			       "without \"...\" and no stack");
+	ps->front = NULL;
+	rc = parse_product(ps, as);
+	p->as = as;
+	return rc;
 }
 
 static int parse(struct parser *ps)
@@ -454,18 +418,21 @@ static int parse(struct parser *ps)
 		return peek(ps) < 0 ? bad(ps, "it has no \"->\"")
 				    : unexpected(ps);
 	rc = parse_side(ps, 1);
+	if (!rc && at_as(ps))
+		rc = parse_as(ps);
 	if (rc)
 		return rc;
 	if (peek(ps) >= 0)
 		return unexpected(ps);
 	rc = check_dots(ps);
-	return rc ? rc : check_blocks(ps);
+	return rc ? rc : pattern_pair_blocks(ps->p, ps->arena, ps->err);
 }
 
-int pattern_parse(const struct pattern **out, struct str text,
-		  struct arena *arena, struct error *err)
+int pattern_parse_stacked(const struct pattern **out, struct str text,
+			  const struct pattern_front front[2],
+			  struct arena *arena, struct error *err)
 {
-	struct parser ps = {.arena = arena, .err = err};
+	struct parser ps = {.arena = arena, .front = front, .err = err};
 	int rc;
 
 	if (text.n > PATTERN_MAX_TEXT)
@@ -479,10 +446,18 @@ int pattern_parse(const struct pattern **out, struct str text,
 	ps.p->text = arena_str(arena, text);
 	if (!ps.p->text.p)
 		return error_nomem(err);
+	for (int side = 0; front && side < 2; side++)
+		ps.p->sides[side].nfront = front[side].n;
 	rc = parse(&ps);
 	if (!rc)
 		*out = ps.p;
 	return rc;
+}
+
+int pattern_parse(const struct pattern **out, struct str text,
+		  struct arena *arena, struct error *err)
+{
+	return pattern_parse_stacked(out, text, NULL, arena, err);
 }
 
 struct str pattern_text(const struct pattern *p)

@@ -2,14 +2,17 @@
 /*
  * Patterns: the one notation for every transform (models/README.md).
  *
- *   pattern = side "->" side          side    = tensor {"," tensor}
+ *   pattern = side "->" side ["as" tensor]
+ *   side    = tensor {"," tensor}
  *   tensor  = factor {factor} ["..."] (one factor a dimension)
  *   factor  = AXIS | INTEGER | "(" product {"+" product} ")"
  *   product = factor {factor}
  *
  * Expanding all sums turns a side into a list of blocks in order of
  * appearance; block k of one side is block k of the other, with the same set
- * of axes. So a pattern is a bijection, read in either direction.
+ * of axes. So a pattern is a bijection, read in either direction. A block with
+ * the factor 0 has no partner: zeros when written, ignored when read. `as`:
+ * the same bytes under another declared shape.
  */
 #ifndef WC_MODELS_PATTERN_H
 #define WC_MODELS_PATTERN_H
@@ -34,11 +37,28 @@ struct pattern; /* parsed text; lives in an arena, immutable */
 int pattern_parse(const struct pattern **out, struct str text,
 		  struct arena *arena, struct error *err);
 
+/*
+ * The same where the tensors of a side are stacks: axes stand in front of each
+ * of them that the text does not write, by side. Their values are asked for
+ * like those of upper-case axes.
+ */
+struct pattern_front {
+	const struct str *names; /* [n] they outlive the pattern */
+	unsigned n;
+};
+
+int pattern_parse_stacked(const struct pattern **out, struct str text,
+			  const struct pattern_front front[2],
+			  struct arena *arena, struct error *err);
+
 /* Its text, as written. */
 struct str pattern_text(const struct pattern *p);
 
 /* Tensors on a side: 0 left, 1 right. */
 unsigned pattern_ntensors(const struct pattern *p, int side);
+
+/* Whether that axis measures zeros and nothing else. */
+bool pattern_pads(const struct pattern *p, struct str axis);
 
 /*
  * Values of the upper-case axes: a rule table's `axes` by config and options.
@@ -56,7 +76,7 @@ struct axis_env {
  * Whether a tensor of that shape fits slot of a side: its rank, its literal
  * dimensions, and dimensions that are one axis of known value. why (may be
  * NULL) receives what does not fit, as half a sentence: "dimension 1 is 24,
- * H is 32".
+ * H is 32". Of a stack, dims is the shape of a member.
  */
 bool pattern_fits(const struct pattern *p, int side, unsigned slot,
 		  const uint64_t *dims, unsigned ndim,

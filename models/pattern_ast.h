@@ -62,15 +62,24 @@ struct product {
 	const struct factor *v; /* [n] the last varies fastest */
 };
 
+/* The number of a block without a partner: it has the factor 0. */
+#define NO_BLOCK UINT16_MAX
+
+_Static_assert(PATTERN_MAX_BLOCKS < NO_BLOCK, "block numbers are uint16_t");
+
 struct pattern_side {
 	unsigned ntensors;
 	unsigned nblocks;
+	unsigned nfront; /* leading factors of each tensor: stacking */
 	struct product tensors[PATTERN_MAX_TENSORS];
+	const uint16_t *partner; /* [nblocks] of the other side, or NO_BLOCK */
 };
 
 struct pattern {
 	struct str text;
 	bool dots; /* every tensor ends in `...` */
+	uint32_t zero; /* the axis 0, if it is there */
+	const struct product *as; /* declared shape of the right, or NULL */
 	unsigned naxes;
 	struct axis axes[PATTERN_MAX_AXES];
 	struct pattern_side sides[2];
@@ -83,8 +92,22 @@ static inline unsigned pattern_rank(const struct pattern *p,
 	return tensor->n - (p->dots ? 1 : 0);
 }
 
+/* What the shape of a tensor is read from: the tensor, or its `as`. */
+static inline const struct product *pattern_shape(const struct pattern *p,
+						  int side, unsigned k)
+{
+	return side && p->as ? p->as : &p->sides[side].tensors[k];
+}
+
 /* The tensor that holds block *k of a side; *k becomes its number there. */
 unsigned pattern_find_block(const struct pattern_side *side, unsigned *k);
+
+/*
+ * Fill sides[].partner. ERR_MODEL where the blocks that are not zero are not
+ * the same in number and axes.
+ */
+int pattern_pair_blocks(struct pattern *p, struct arena *arena,
+			struct error *err);
 
 /* Values of a pattern's axes for the shapes of some tensors. */
 struct pattern_sizes {

@@ -202,31 +202,40 @@ static int prove_shape(struct compiler *c, int side, unsigned k,
 	return prove_tensor(c, side, k, n);
 }
 
+/* Blocks of a side that have a partner. */
+static unsigned count_paired(const struct pattern_side *side)
+{
+	unsigned n = 0;
+
+	for (unsigned k = 0; k < side->nblocks; k++)
+		n += side->partner[k] != NO_BLOCK;
+	return n;
+}
+
 /*
- * Both sides are partitions into blocks, and block k of one is block k of the
- * other with the same axes (compile_block), hence as many elements: each block
- * is used once on each side, and the pieces together are a bijection.
+ * Both sides are partitions into blocks, and each block is zeros or one block
+ * of the other side with the same axes (compile_block), hence as many
+ * elements: each is used once on each side, and the pieces together are a
+ * bijection.
  */
 static int prove(struct compiler *c, const struct pattern_out *out)
 {
 	const struct pattern_side *from = &c->p->sides[c->from];
 	const struct pattern_side *to = &c->p->sides[!c->from];
-	unsigned k, unpaired = 0;
+	unsigned k;
 	int rc;
 
 	for (k = 0; k < from->ntensors; k++) {
-		unpaired += from->tensors[k].nblocks;
 		rc = prove_shape(c, c->from, k, c->in[k]->dims, c->in[k]->ndim);
 		if (rc)
 			return rc;
 	}
 	for (k = 0; k < to->ntensors; k++) {
-		unpaired -= to->tensors[k].nblocks;
 		rc = prove_shape(c, !c->from, k, out[k].dims, out[k].ndim);
 		if (rc)
 			return rc;
 	}
-	if (unpaired)
+	if (count_paired(from) != count_paired(to))
 		return violated(c, !c->from, 0, "blocks without a partner");
 	return 0;
 }
@@ -234,7 +243,7 @@ static int prove(struct compiler *c, const struct pattern_out *out)
 /* The shape of output tensor k. */
 static int out_shape(struct compiler *c, unsigned k, struct pattern_out *out)
 {
-	const struct product *t = &c->p->sides[!c->from].tensors[k];
+	const struct product *t = pattern_shape(c->p, !c->from, k);
 	unsigned rank = pattern_rank(c->p, t), d;
 	unsigned ndim = rank + c->s.nhidden;
 	uint64_t *dims;
@@ -305,6 +314,14 @@ static int make_piece(struct compiler *c, struct piece *piece,
 	return 0;
 }
 
+/* Block b of output tensor k, counted over all of them. */
+static unsigned block_number(const struct compiler *c, unsigned k, unsigned b)
+{
+	for (unsigned i = 0; i < k; i++)
+		b += c->p->sides[!c->from].tensors[i].nblocks;
+	return b;
+}
+
 /*
  * The piece of block b of output tensor k; *n counts those made. Blocks
  * without elements make none.
@@ -313,20 +330,25 @@ static int compile_block(struct compiler *c, unsigned k, unsigned b,
 			 struct piece *pieces, size_t *n)
 {
 	const struct pattern_side *sides = c->p->sides;
-	unsigned number = b, slot, i;
+	unsigned number = block_number(c, k, b);
+	unsigned partner = sides[!c->from].partner[number], slot;
 	struct block to, from;
 
-	for (i = 0; i < k; i++)
-		number += sides[!c->from].tensors[i].nblocks;
-	slot = pattern_find_block(&sides[c->from], &number);
-	if (place_block(&to, c->p, &sides[!c->from].tensors[k], b, c->s.size) ||
-	    place_block(&from, c->p, &sides[c->from].tensors[slot], number,
+	if (place_block(&to, c->p, &sides[!c->from].tensors[k], b, c->s.size))
+		return overflow(c);
+	if (to.nelem == 0)
+		return 0;
+	if (partner == NO_BLOCK) {
+		from = to;
+		from.base = 0;
+		return make_piece(c, &pieces[(*n)++], NULL, &to, &from);
+	}
+	slot = pattern_find_block(&sides[c->from], &partner);
+	if (place_block(&from, c->p, &sides[c->from].tensors[slot], partner,
 			c->s.size))
 		return overflow(c);
 	if (to.axes != from.axes)
 		return violated(c, !c->from, k, "a block has other axes");
-	if (to.nelem == 0)
-		return 0;
 	return make_piece(c, &pieces[(*n)++], c->in[slot], &to, &from);
 }
 
@@ -340,28 +362,34 @@ static bool same_shape(const struct tensor *t, const struct pattern_out *out)
 	return t->ndim == out->ndim;
 }
 
+/* The input slot that is as empty as an output without pieces, or -1. */
+static int empty_input(const struct compiler *c, unsigned k)
+{
+	unsigned number = block_number(c, k, 0), slot = 0;
+
+	number = c->p->sides[!c->from].partner[number];
+	if (number != NO_BLOCK)
+		slot = pattern_find_block(&c->p->sides[c->from], &number);
+	return tensor_nelem(c->in[slot]) == 0 ? (int)slot : -1;
+}
+
 /* The input slot whose elements an output has, all and in order, or -1. */
 static int whole_input(struct compiler *c, unsigned k, const struct piece *v,
 		       size_t n)
 {
-	const struct pattern_side *from = &c->p->sides[c->from];
-	const struct pattern_side *to = &c->p->sides[!c->from];
-	unsigned number = 0, slot, i;
 	uint64_t nelem = 1;
+	int slot;
 
-	for (i = 0; i < k; i++)
-		number += to->tensors[i].nblocks;
-	slot = pattern_find_block(from, &number);
-	if (n == 0) /* no elements: a copy of an input without any */
-		return tensor_nelem(c->in[slot]) == 0 ? (int)slot : -1;
-	if (n > 1 || v->naxes > 1)
+	if (n == 0)
+		return empty_input(c, k);
+	if (n > 1 || v->naxes > 1 || !v->src)
 		return -1;
 	for (slot = 0; c->in[slot] != v->src; slot++)
 		;
 	if (v->naxes)
 		nelem = v->axes->n;
 	/* one axis over all elements of both sides has no room for strides */
-	return nelem == tensor_nelem(v->src) ? (int)slot : -1;
+	return nelem == tensor_nelem(v->src) ? slot : -1;
 }
 
 static int compile_tensor(struct compiler *c, unsigned k,
@@ -390,7 +418,7 @@ static int compile_tensor(struct compiler *c, unsigned k,
 	g = arena_alloc(c->arena, sizeof(*g));
 	if (!g)
 		return error_nomem(c->err);
-	*g = (struct gather){n, v};
+	*g = (struct gather){.npieces = n, .pieces = v};
 	out->gather = g;
 	return 0;
 }

@@ -16,11 +16,22 @@
 
 struct solver {
 	const struct pattern *p;
-	const struct pattern_side *side;
+	int from;
 	const struct tensor *const *in;
 	struct pattern_sizes *s;
 	struct error *err;
 };
+
+/* What tensor k's shape is solved from. */
+static const struct product *shape_of(const struct solver *sv, unsigned k)
+{
+	return pattern_shape(sv->p, sv->from, k);
+}
+
+static unsigned ntensors(const struct solver *sv)
+{
+	return sv->p->sides[sv->from].ntensors;
+}
 
 bool pattern_product_size(const struct product *t, const uint64_t *size,
 			  uint64_t *out)
@@ -140,7 +151,7 @@ static int bad_dim(struct solver *sv, unsigned k, unsigned d, struct strbuf *sb)
 
 static int bad_size(struct solver *sv, unsigned k, unsigned d, uint64_t size)
 {
-	uint32_t axes = sv->side->tensors[k].v[d].axes & sv->s->known;
+	uint32_t axes = shape_of(sv, k)->v[d].axes & sv->s->known;
 	struct strbuf sb = STRBUF_INIT;
 	size_t n;
 
@@ -163,7 +174,7 @@ static bool is_number(const struct pattern *p, uint32_t axes)
 static int not_divisible(struct solver *sv, unsigned k, unsigned d, unsigned a,
 			 uint64_t fixed, uint64_t step)
 {
-	const struct factor *f = &sv->side->tensors[k].v[d];
+	const struct factor *f = &shape_of(sv, k)->v[d];
 	bool plain = f->nblocks == 1; /* a product: step is its other axes */
 	uint32_t rest = f->axes & ~AXIS_BIT(a);
 	struct strbuf sb = STRBUF_INIT;
@@ -188,7 +199,7 @@ static int not_divisible(struct solver *sv, unsigned k, unsigned d, unsigned a,
 static int solve_axis(struct solver *sv, unsigned k, unsigned d, unsigned a,
 		      bool *found)
 {
-	const struct factor *f = &sv->side->tensors[k].v[d];
+	const struct factor *f = &shape_of(sv, k)->v[d];
 	uint64_t n = sv->in[k]->dims[d], *size = sv->s->size, fixed, step;
 
 	size[a] = 0;
@@ -215,8 +226,8 @@ static int solve_pass(struct solver *sv, bool *found)
 	int rc = 0;
 
 	*found = false;
-	for (k = 0; k < sv->side->ntensors; k++) {
-		const struct product *t = &sv->side->tensors[k];
+	for (k = 0; k < ntensors(sv); k++) {
+		const struct product *t = shape_of(sv, k);
 
 		for (d = 0; d < pattern_rank(sv->p, t); d++) {
 			uint32_t open = t->v[d].axes & ~sv->s->known;
@@ -244,13 +255,36 @@ static int unknown_axes(struct solver *sv, unsigned k, unsigned d,
 	return bad_dim(sv, k, d, &sb);
 }
 
+/* Axes of zero blocks, and those that an `as` hides, stand in no dimension. */
+static int check_known(struct solver *sv)
+{
+	uint32_t open = 0;
+	struct strbuf sb = STRBUF_INIT;
+	int rc;
+
+	for (unsigned i = 0; i < sv->p->naxes; i++)
+		open |= AXIS_BIT(i) & ~sv->s->known;
+	if (!open)
+		return 0;
+	add_names(&sb, sv, open, ", ");
+	rc = sb.failed ? error_nomem(sv->err)
+		       : error_set(sv->err, ERR_MAPPING,
+				   "%.*s: the pattern \"%.*s\" leaves the "
+				   "axis %.*s unknown",
+				   STR_ARG(sv->in[0]->name),
+				   STR_ARG(sv->p->text),
+				   STR_ARG(strbuf_str(&sb)));
+	strbuf_release(&sb);
+	return rc;
+}
+
 /* Every axis has a value, and every dimension is what the pattern makes it. */
 static int check_dims(struct solver *sv)
 {
 	unsigned k, d;
 
-	for (k = 0; k < sv->side->ntensors; k++) {
-		const struct product *t = &sv->side->tensors[k];
+	for (k = 0; k < ntensors(sv); k++) {
+		const struct product *t = shape_of(sv, k);
 
 		for (d = 0; d < pattern_rank(sv->p, t); d++) {
 			uint32_t open = t->v[d].axes & ~sv->s->known;
@@ -264,13 +298,13 @@ static int check_dims(struct solver *sv)
 				return bad_size(sv, k, d, size);
 		}
 	}
-	return 0;
+	return check_known(sv);
 }
 
 static int check_rank(struct solver *sv, unsigned k)
 {
 	const struct tensor *t = sv->in[k];
-	unsigned rank = pattern_rank(sv->p, &sv->side->tensors[k]);
+	unsigned rank = pattern_rank(sv->p, shape_of(sv, k));
 
 	if (t->ndim == rank || (sv->p->dots && t->ndim > rank))
 		return 0;
@@ -286,7 +320,7 @@ static int check_rank(struct solver *sv, unsigned k)
 static int check_hidden(struct solver *sv, unsigned k)
 {
 	const struct tensor *t = sv->in[k];
-	unsigned rank = pattern_rank(sv->p, &sv->side->tensors[k]);
+	unsigned rank = pattern_rank(sv->p, shape_of(sv, k));
 	unsigned n = sv->s->nhidden, d;
 
 	if (t->ndim != rank + n)
@@ -312,18 +346,18 @@ static int check_hidden(struct solver *sv, unsigned k)
 
 static int check_ranks(struct solver *sv)
 {
-	const struct product *first = &sv->side->tensors[0];
+	const struct product *first = shape_of(sv, 0);
 	unsigned k, rank = pattern_rank(sv->p, first);
 	int rc;
 
-	for (k = 0; k < sv->side->ntensors; k++) {
+	for (k = 0; k < ntensors(sv); k++) {
 		rc = check_rank(sv, k);
 		if (rc)
 			return rc;
 	}
 	sv->s->nhidden = sv->in[0]->ndim - rank;
 	sv->s->hidden = sv->s->nhidden ? sv->in[0]->dims + rank : NULL;
-	for (k = 1; k < sv->side->ntensors; k++) {
+	for (k = 1; k < ntensors(sv); k++) {
 		rc = check_hidden(sv, k);
 		if (rc)
 			return rc;
@@ -353,7 +387,7 @@ int pattern_solve(struct pattern_sizes *out, const struct pattern *p, int from,
 		  const struct tensor *const *in, const struct axis_env *env,
 		  struct error *err)
 {
-	struct solver sv = {p, &p->sides[from], in, out, err};
+	struct solver sv = {p, from, in, out, err};
 	bool found;
 	int rc;
 
@@ -408,13 +442,14 @@ bool pattern_fits(const struct pattern *p, int side, unsigned slot,
 		  const uint64_t *dims, unsigned ndim,
 		  const struct axis_env *env, struct strbuf *why)
 {
-	const struct product *t = &p->sides[side].tensors[slot];
-	unsigned rank = pattern_rank(p, t), d;
+	const struct product *t = pattern_shape(p, side, slot);
+	unsigned front = p->sides[side].nfront;
+	unsigned rank = pattern_rank(p, t) - front, d;
 
 	if (!rank_fits(p, rank, ndim, why))
 		return false;
 	for (d = 0; d < rank; d++)
-		if (!dim_fits(p, &t->v[d], d, dims[d], env, why))
+		if (!dim_fits(p, &t->v[front + d], d, dims[d], env, why))
 			return false;
 	return true;
 }

@@ -33,38 +33,43 @@ static int drop(struct plan_builder *b, uint32_t i, const struct rule *r)
 	return 0;
 }
 
-/* Mark all parts of a match as taken: each by this rule, and only by it. */
-static int take_parts(struct plan_builder *b, const struct match *m)
+/* Member i of name k of a match is this rule's, and only this rule's. */
+static int take_member(struct plan_builder *b, const struct match *m,
+		       unsigned k, const struct tensor *part)
 {
-	for (unsigned k = 0; k < m->rule->nnames[b->scope->from]; k++) {
-		const struct tensor *part = m->in[k];
-		size_t i = (size_t)(part - b->src->v);
-		struct match own;
+	size_t i = (size_t)(part - b->src->v);
+	struct match own;
 
-		if (k != m->slot &&
-		    (!match_tensor(b->scope, part, &own, &b->scratch) ||
-		     own.rule != m->rule || own.slot != k))
-			return error_set(b->err, ERR_MAPPING,
-					 "%.*s needs %.*s, which another rule "
-					 "takes",
-					 STR_ARG(m->rule->text),
-					 STR_ARG(part->name));
-		if (b->used[i])
-			return error_set(b->err, ERR_MAPPING,
-					 "%.*s is taken twice, the second "
-					 "time by %.*s",
-					 STR_ARG(part->name),
-					 STR_ARG(m->rule->text));
-		b->used[i] = true;
-	}
+	if ((k != m->slot || part != m->in[k]) &&
+	    (!match_tensor(b->scope, part, &own, &b->scratch) ||
+	     own.rule != m->rule || own.slot != k))
+		return error_set(b->err, ERR_MAPPING,
+				 "%.*s needs %.*s, which another rule takes",
+				 STR_ARG(m->rule->text), STR_ARG(part->name));
+	if (b->used[i])
+		return error_set(b->err, ERR_MAPPING,
+				 "%.*s is taken twice, the second time by %.*s",
+				 STR_ARG(part->name), STR_ARG(m->rule->text));
+	b->used[i] = true;
 	return 0;
+}
+
+static int take_members(struct plan_builder *b, const struct match *m)
+{
+	int ret = plan_collect(b, m);
+
+	for (unsigned k = 0; k < m->rule->nnames[b->scope->from]; k++)
+		for (size_t i = 0; i < b->members.n && !ret; i++)
+			ret = take_member(b, m, k,
+					  b->members.v[k * b->members.n + i]);
+	return ret;
 }
 
 /* The source name of a match's slot with one capture at another value. */
 static bool member_name(struct plan_builder *b, const struct match *m,
 			unsigned slot, int cap, int64_t value)
 {
-	struct expr_env look = match_env(b->scope);
+	struct expr_env look = space_env(rule_space(b->scope, m->rule));
 	struct binding at = m->b;
 
 	at.v[cap].num = value;
@@ -94,18 +99,35 @@ static void count_family(struct plan_builder *b, const struct match *m,
 		b->seen[first - b->src->v]++;
 }
 
+/* A stack is counted at its first member. */
+static void count_families(struct plan_builder *b, const struct match *m)
+{
+	const struct rule *r = m->rule;
+	struct match first = *m;
+
+	for (unsigned f = 0; f < r->nfront[b->scope->from]; f++)
+		first.b.v[r->front[b->scope->from][f]].num = 0;
+	for (unsigned k = 0; k < r->nnames[b->scope->from]; k++)
+		count_family(b, &first, k);
+}
+
 static int take(struct plan_builder *b, const struct match *m)
 {
-	int ret = take_parts(b, m);
+	int ret = take_members(b, m);
 
 	if (ret)
 		return ret;
-	for (unsigned k = 0; k < m->rule->nnames[b->scope->from]; k++)
-		count_family(b, m, k);
+	count_families(b, m);
 	return plan_add_targets(b, m);
 }
 
 /* ---- what is missing ---- */
+
+/* Before each name: of an error, or of the notes. */
+static const char *missing_item(const struct plan_builder *b)
+{
+	return b->o->partial ? "\n  " : ERROR_ITEM;
+}
 
 static bool missing_member(struct plan_builder *b, const struct match *m,
 			   int cap, int64_t i, struct strbuf *list)
@@ -114,14 +136,20 @@ static bool missing_member(struct plan_builder *b, const struct match *m,
 	    tensor_set_find(b->src, strbuf_str(&b->scratch)))
 		return false;
 	if (list)
-		strbuf_addf(list, ERROR_ITEM "%.*s",
+		strbuf_addf(list, "%s%.*s", missing_item(b),
 			    STR_ARG(strbuf_str(&b->scratch)));
 	return true;
 }
 
+/* The range that a family lacks members of. */
+struct missing_axis {
+	const struct space_scope *in;
+	struct str name;
+};
+
 /* The members that the family counted at source tensor k lacks. */
 static size_t list_family(struct plan_builder *b, size_t k, size_t listed,
-			  struct strbuf *list, struct str *axis)
+			  struct strbuf *list, struct missing_axis *axis)
 {
 	struct match m;
 	int64_t range = 0;
@@ -134,7 +162,8 @@ static size_t list_family(struct plan_builder *b, size_t k, size_t listed,
 	cap = match_ranged_cap(b->scope, m.rule, &m.b, &range);
 	if (cap < 0 || (int64_t)b->seen[k] >= range)
 		return 0;
-	*axis = m.rule->caps.v[cap].name;
+	*axis = (struct missing_axis){rule_space(b->scope, m.rule),
+				      m.rule->caps.v[cap].name};
 	for (int64_t i = 0; i < range; i++)
 		n += missing_member(b, &m, cap, i,
 				    listed + n < MAX_MISSING ? list : NULL);
@@ -144,14 +173,15 @@ static size_t list_family(struct plan_builder *b, size_t k, size_t listed,
 static int check_families(struct plan_builder *b)
 {
 	struct strbuf list = STRBUF_INIT;
-	struct str axis = {"", 0};
+	struct missing_axis axis = {NULL, {"", 0}};
 	size_t n = 0;
 	int ret = 0;
 
 	for (size_t k = 0; k < b->src->n; k++)
 		n += list_family(b, k, n, &list, &axis);
 	if (n > MAX_MISSING)
-		strbuf_addf(&list, ERROR_ITEM "and %zu more", n - MAX_MISSING);
+		strbuf_addf(&list, "%sand %zu more", missing_item(b),
+			    n - MAX_MISSING);
 	if (n && b->o->partial)
 		strbuf_addf(&b->plan->notes, "missing by config.json:%.*s\n",
 			    STR_ARG(strbuf_str(&list)));
@@ -160,8 +190,9 @@ static int check_families(struct plan_builder *b)
 			b->err, ERR_MAPPING,
 			"%zu tensors are missing: by config.json %.*s is %lld, "
 			"but there is no%.*s",
-			n, STR_ARG(scope_axis_text(b->scope, axis)),
-			(long long)scope_lookup(b->scope, axis).num,
+			n,
+			STR_ARG(space_axis_text(axis.in, axis.name)),
+			(long long)space_lookup(axis.in, axis.name).num,
 			STR_ARG(strbuf_str(&list)));
 	strbuf_release(&list);
 	return ret;
@@ -285,7 +316,7 @@ static int sort_targets(struct plan_builder *b)
 		const struct origin *o = &p->origins[i];
 
 		v[i] = (struct place){o->sources[0], (uint32_t)i};
-		for (unsigned k = 1; k < o->nsources; k++)
+		for (uint32_t k = 1; k < o->nsources; k++)
 			if (o->sources[k] < v[i].first)
 				v[i].first = o->sources[k];
 	}
@@ -349,6 +380,7 @@ int plan_make(struct plan *p, const struct scope *scope,
 	ret = b.used && b.seen ? build(&b) : error_nomem(err);
 	free(b.used);
 	free(b.seen);
+	free(b.members.v);
 	strbuf_release(&b.scratch);
 	return ret;
 }

@@ -30,7 +30,7 @@ enum origin_kind {
 struct origin {
 	const struct rule *rule; /* NULL if PASSED */
 	const uint32_t *sources; /* [nsources] indexes into the source set */
-	uint16_t nsources;
+	uint32_t nsources;
 	uint8_t slot; /* which of the rule's targets it is */
 	uint8_t kind; /* enum origin_kind */
 };

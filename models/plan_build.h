@@ -7,6 +7,15 @@
 #include "models/match.h"
 #include "models/plan.h"
 
+/* The source tensors that one match takes. */
+struct members {
+	const struct tensor **v; /* [names of the side * n] name by name */
+	size_t n;		 /* of each name; 1 unless they are stacked */
+	size_t cap;
+	/* [nfront] of a stack; n is their product */
+	uint64_t dims[RULE_MAX_CAPS];
+};
+
 struct plan_builder {
 	struct plan *plan;
 	const struct scope *scope; /* NULL: raw */
@@ -14,12 +23,33 @@ struct plan_builder {
 	const struct plan_options *o;
 	struct error *err;
 	struct strbuf scratch;
+	struct members members;
 	size_t cap;	/* of plan->origins */
 	bool *used;	/* [src->n] a rule has taken it */
 	uint32_t *seen; /* [src->n] members of a ranged family, at its first */
 };
 
-/* Make the targets of a two-sided rule's match. */
+/*
+ * plan_stack.c: find all members of a match, into b->members. Refuses stacks
+ * that are not complete.
+ */
+int plan_collect(struct plan_builder *b, const struct match *m);
+
+/*
+ * The tensor that stands for name k of the match: the member itself, or the
+ * stack of all. NULL and an error if they have several shapes.
+ */
+const struct tensor *plan_stack(struct plan_builder *b, const struct match *m,
+				unsigned k);
+
+/*
+ * Member i of n of a tensor that is a stack and stays where it is. The caller
+ * gives it its name and shape.
+ */
+void plan_slice(const struct tensor *stack, uint64_t i, uint64_t n,
+		struct tensor *out);
+
+/* Make the targets of a two-sided rule's match, of b->members. */
 int plan_add_targets(struct plan_builder *b, const struct match *m);
 
 /* Pass source tensor i through. */

@@ -49,6 +49,34 @@ static int push(struct plan_builder *b, struct tensor *t, struct origin from)
 
 /* ---- types ---- */
 
+static bool matches_kept(const struct plan_builder *b, struct str name,
+			 int side)
+{
+	const struct table *t = b->scope->table;
+
+	for (size_t i = 0; i < t->nkeep; i++) {
+		const struct keep *keep = &t->keep[i];
+		struct expr_env look =
+			space_env(&b->scope->spaces[keep->space]);
+		struct binding bound = {.set = 0};
+
+		if (name_match(&keep->name[side], &keep->caps, name, &look,
+			       &bound))
+			return true;
+	}
+	return false;
+}
+
+/* Whether the table keeps the type of a tensor, by its name on either side. */
+static bool is_kept(const struct plan_builder *b, struct str name,
+		    const struct tensor *source)
+{
+	if (!b->o->cast || !b->scope)
+		return false;
+	return matches_kept(b, name, 1 - b->scope->from) ||
+	       matches_kept(b, source->name, b->scope->from);
+}
+
 static bool wants_cast(const struct plan_builder *b, const struct tensor *t)
 {
 	return b->o->cast && t->dtype != b->o->dtype &&
@@ -73,76 +101,153 @@ static int add_cast(struct plan_builder *b, struct tensor *t)
 	return 0;
 }
 
+static int refuse_types(struct plan_builder *b, const struct match *m,
+			const struct tensor *first, const struct tensor *odd)
+{
+	return error_set(b->err, ERR_MAPPING,
+			 "%.*s is %s but %.*s is %s: %.*s needs one type, "
+			 "choose it with --dtype",
+			 STR_ARG(first->name),
+			 dtype_info(first->dtype)->safetensors,
+			 STR_ARG(odd->name), dtype_info(odd->dtype)->safetensors,
+			 STR_ARG(m->rule->text));
+}
+
 /*
  * The parts of a rule have one type. Where --dtype decides between several,
  * each part is cast before it is gathered.
  */
-static int unify(struct plan_builder *b, const struct match *m,
-		 const struct tensor **in, unsigned n)
+static int unify(struct plan_builder *b, const struct match *m, size_t n)
 {
-	unsigned odd = 1;
+	const struct tensor **v = b->members.v;
+	size_t odd = 1;
 
-	while (odd < n && in[odd]->dtype == in[0]->dtype)
+	while (odd < n && v[odd]->dtype == v[0]->dtype)
 		odd++;
 	if (odd >= n)
 		return 0;
-	for (unsigned k = 0; k < n; k++) {
+	for (size_t k = 0; k < n; k++) {
 		struct tensor *t;
 		int ret;
 
-		if (!wants_cast(b, in[k])) {
-			if (b->o->cast && in[k]->dtype == b->o->dtype)
-				continue;
-			return error_set(
-				b->err, ERR_MAPPING,
-				"%.*s is %s but %.*s is %s: %.*s needs one "
-				"type, choose it with --dtype",
-				STR_ARG(in[0]->name),
-				dtype_info(in[0]->dtype)->safetensors,
-				STR_ARG(in[odd]->name),
-				dtype_info(in[odd]->dtype)->safetensors,
-				STR_ARG(m->rule->text));
-		}
+		if (b->o->cast && v[k]->dtype == b->o->dtype)
+			continue;
+		if (!wants_cast(b, v[k]))
+			return refuse_types(b, m, v[0], v[odd]);
 		t = arena_alloc(arena_of(b), sizeof(*t));
 		if (!t)
 			return error_nomem(b->err);
-		*t = *in[k];
+		*t = *v[k];
 		ret = add_cast(b, t);
 		if (ret)
 			return ret;
-		in[k] = t;
+		v[k] = t;
 	}
 	return 0;
 }
 
 /* ---- targets of a rule ---- */
 
+/* A rule's match being made into targets. */
+struct making {
+	const struct match *m;
+	const struct tensor *in[PATTERN_MAX_TENSORS];
+	struct pattern_out out[PATTERN_MAX_TENSORS];
+	struct origin from;
+};
+
 static int fill_target_name(struct plan_builder *b, const struct match *m,
-			    unsigned k, struct str *out)
+			    unsigned k, const struct binding *at,
+			    struct str *out)
 {
-	struct expr_env look = match_env(b->scope);
+	struct expr_env look = space_env(rule_space(b->scope, m->rule));
 	const struct name *n = &m->rule->names[1 - b->scope->from][k];
 
 	strbuf_reset(&b->scratch);
-	if (!name_fill(n, &m->rule->caps, &look, &m->b, &b->scratch))
+	if (!name_fill(n, &m->rule->caps, &look, at, &b->scratch))
 		return error_set(b->err, ERR_MAPPING,
 				 "%.*s: \"%.*s\" cannot be worked out",
-				 STR_ARG(m->in[0]->name), STR_ARG(n->text));
+				 STR_ARG(m->in[m->slot]->name),
+				 STR_ARG(n->text));
 	*out = strbuf_str(&b->scratch);
 	return 0;
 }
 
-/* One target tensor: what the pattern made, named, typed and cast. */
-static int add_target(struct plan_builder *b, const struct match *m,
-		      const struct tensor *const *in,
-		      const struct pattern_out *out, unsigned k,
-		      struct origin from)
+/* t, made by the rule under some captures: named, cast if asked for. */
+static int push_target(struct plan_builder *b, const struct making *mk,
+		       unsigned k, const struct binding *at, struct tensor t)
 {
-	struct tensor t = *in[out->copy_of < 0 ? 0 : out->copy_of];
-	int ret = fill_target_name(b, m, k, &t.name);
+	struct origin from = mk->from;
+	int ret = fill_target_name(b, mk->m, k, at, &t.name);
 
-	if (ret)
-		return ret;
+	if (!ret && wants_cast(b, &t) &&
+	    !is_kept(b, t.name, &b->src->v[from.sources[0]]))
+		ret = add_cast(b, &t);
+	from.slot = (uint8_t)k;
+	return ret ? ret : push(b, &t, from);
+}
+
+/* The range of a capture that is given back must be the axis's length. */
+static int check_length(struct plan_builder *b, const struct making *mk,
+			unsigned cap, uint64_t n)
+{
+	const struct rule *r = mk->m->rule;
+	int64_t range;
+
+	if (!match_range(b->scope, r, cap, &range) || (uint64_t)range == n)
+		return 0;
+	return error_set(b->err, ERR_MAPPING,
+			 "%.*s holds a stack of %llu, but %.*s is %lld",
+			 STR_ARG(mk->in[0]->name), (unsigned long long)n,
+			 STR_ARG(space_axis_text(rule_space(b->scope, r),
+						 r->caps.v[cap].name)),
+			 (long long)range);
+}
+
+/*
+ * Output tensor k is a stack: a target for each index of its first axes, which
+ * are captures of the target's name.
+ */
+static int push_slices(struct plan_builder *b, const struct making *mk,
+		       unsigned k, const struct tensor *whole)
+{
+	const struct rule *r = mk->m->rule;
+	unsigned nfront = r->nfront[1 - b->scope->from];
+	const uint8_t *front = r->front[1 - b->scope->from];
+	struct tensor *stack = arena_alloc(arena_of(b), sizeof(*stack));
+	struct binding at = mk->m->b;
+	uint64_t n = 1;
+	int ret = stack ? 0 : error_nomem(b->err);
+
+	for (unsigned f = 0; f < nfront && !ret; f++) {
+		n *= whole->dims[f];
+		ret = check_length(b, mk, front[f], whole->dims[f]);
+	}
+	if (!ret)
+		*stack = *whole;
+	for (uint64_t i = 0; i < n && !ret; i++) {
+		uint64_t rest = i;
+		struct tensor t;
+
+		for (unsigned f = nfront; f-- > 0; rest /= whole->dims[f]) {
+			at.v[front[f]].num = (int64_t)(rest % whole->dims[f]);
+			at.set |= 1u << front[f];
+		}
+		plan_slice(stack, i, n, &t);
+		t.dims = whole->dims + nfront;
+		t.ndim = (uint8_t)(whole->ndim - nfront);
+		ret = push_target(b, mk, k, &at, t);
+	}
+	return ret;
+}
+
+/* What the pattern made of output tensor k. */
+static int add_target(struct plan_builder *b, const struct making *mk,
+		      unsigned k)
+{
+	const struct pattern_out *out = &mk->out[k];
+	struct tensor t = *mk->in[out->copy_of < 0 ? 0 : out->copy_of];
+
 	t.ndim = (uint8_t)out->ndim;
 	t.dims = out->dims;
 	if (out->copy_of < 0) {
@@ -151,79 +256,78 @@ static int add_target(struct plan_builder *b, const struct match *m,
 	}
 	if (!tensor_nbytes(t.dtype, t.dims, t.ndim, &t.nbytes))
 		return error_set(b->err, ERR_MAPPING,
-				 "%.*s: its size overflows", STR_ARG(t.name));
-	if (wants_cast(b, &t)) {
-		ret = add_cast(b, &t);
-		if (ret)
-			return ret;
-	}
-	from.slot = (uint8_t)k;
-	return push(b, &t, from);
+				 "%.*s: the size of what is made of it "
+				 "overflows",
+				 STR_ARG(t.name));
+	if (mk->m->rule->nfront[1 - b->scope->from])
+		return push_slices(b, mk, k, &t);
+	return push_target(b, mk, k, &mk->m->b, t);
 }
 
-static int make_origin(struct plan_builder *b, const struct match *m,
+static int make_origin(struct plan_builder *b, const struct match *m, size_t n,
 		       struct origin *out)
 {
-	unsigned n = m->rule->nnames[b->scope->from];
 	uint32_t *v = arena_array(&b->plan->arena, n, sizeof(*v));
 
 	if (!v)
 		return error_nomem(b->err);
-	for (unsigned k = 0; k < n; k++)
-		v[k] = (uint32_t)(m->in[k] - b->src->v);
-	*out = (struct origin){m->rule, v, (uint16_t)n, 0, ORIGIN_RULE};
+	for (size_t k = 0; k < n; k++)
+		v[k] = (uint32_t)(b->members.v[k] - b->src->v);
+	*out = (struct origin){m->rule, v, (uint32_t)n, 0, ORIGIN_RULE};
 	return 0;
 }
 
 /* Patterns move whole elements: sub-byte types have none to move. */
-static int check_width(struct plan_builder *b, const struct match *m)
+static int check_width(struct plan_builder *b, const struct match *m, size_t n)
 {
-	for (unsigned k = 0; k < m->rule->nnames[b->scope->from]; k++)
-		if (!dtype_width(m->in[k]->dtype))
+	for (size_t k = 0; k < n; k++)
+		if (!dtype_width(b->members.v[k]->dtype))
 			return error_set(
 				b->err, ERR_MAPPING,
 				"%.*s: a %s tensor can be renamed, but not "
 				"rearranged by \"%.*s\"",
-				STR_ARG(m->in[k]->name),
-				dtype_info(m->in[k]->dtype)->safetensors,
+				STR_ARG(b->members.v[k]->name),
+				dtype_info(b->members.v[k]->dtype)->safetensors,
 				STR_ARG(pattern_text(m->rule->pattern)));
 	return 0;
 }
 
-static int compile(struct plan_builder *b, const struct match *m,
-		   const struct tensor **in, struct pattern_out *out)
+static int compile(struct plan_builder *b, struct making *mk, size_t n)
 {
-	const struct rule *r = m->rule;
-	struct axis_env env = scope_axis_env(b->scope);
+	const struct rule *r = mk->m->rule;
+	struct axis_env env = space_axis_env(rule_space(b->scope, r));
 	int ret;
 
 	if (!r->pattern) {
-		out[0] =
-			(struct pattern_out){in[0]->ndim, in[0]->dims, 0, NULL};
+		const struct tensor *t = b->members.v[0];
+
+		mk->in[0] = t;
+		mk->out[0] = (struct pattern_out){t->ndim, t->dims, 0, NULL};
 		return 0;
 	}
-	ret = check_width(b, m);
+	ret = check_width(b, mk->m, n);
 	if (!ret)
-		ret = unify(b, m, in, r->nnames[b->scope->from]);
+		ret = unify(b, mk->m, n);
+	for (unsigned k = 0; k < r->nnames[b->scope->from] && !ret; k++) {
+		mk->in[k] = plan_stack(b, mk->m, k);
+		ret = mk->in[k] ? 0 : -EINVAL;
+	}
 	return ret ? ret
-		   : pattern_compile(r->pattern, b->scope->from, in, &env, out,
-				     arena_of(b), b->err);
+		   : pattern_compile(r->pattern, b->scope->from, mk->in, &env,
+				     mk->out, arena_of(b), b->err);
 }
 
 int plan_add_targets(struct plan_builder *b, const struct match *m)
 {
-	const struct tensor *in[PATTERN_MAX_TENSORS];
-	struct pattern_out out[PATTERN_MAX_TENSORS];
-	struct origin from;
-	int ret;
+	size_t n = m->rule->nnames[b->scope->from] * b->members.n;
+	struct making mk = {.m = m};
+	int ret = make_origin(b, m, n, &mk.from);
 
-	memcpy(in, m->in, sizeof(in));
-	ret = compile(b, m, in, out);
 	if (!ret)
-		ret = make_origin(b, m, &from);
+		ret = compile(b, &mk, n);
 	for (unsigned k = 0; k < m->rule->nnames[1 - b->scope->from] && !ret;
 	     k++)
-		ret = add_target(b, m, in, &out[k], k, from);
+		ret = add_target(b, &mk, k);
 	return ret;
 }
 
@@ -250,7 +354,7 @@ static int copy_one(struct plan_builder *b, const struct rule *r, size_t k,
 		    const struct binding *bound)
 {
 	int to = 1 - b->scope->from;
-	struct expr_env look = match_env(b->scope);
+	struct expr_env look = space_env(rule_space(b->scope, r));
 	struct tensor t = b->plan->target.v[k];
 	struct origin from = b->plan->origins[k];
 
@@ -274,22 +378,19 @@ static int copy_one(struct plan_builder *b, const struct rule *r, size_t k,
 static int copy_ranges(struct plan_builder *b, const struct rule *r, size_t k,
 		       struct binding *bound, unsigned cap)
 {
-	struct value range;
+	int64_t range;
 	int ret = 0;
 
 	while (cap < r->caps.n && bound->set >> cap & 1)
 		cap++;
 	if (cap == r->caps.n)
 		return copy_one(b, r, k, bound);
-	range = table_axis(b->scope->table, r->caps.v[cap].name)
-			? scope_lookup(b->scope, r->caps.v[cap].name)
-			: VALUE_MISSING;
-	if (range.kind != VALUE_INT)
+	if (!match_range(b->scope, r, cap, &range))
 		return error_set(b->err, ERR_MAPPING,
 				 "{%.*s} of \"%.*s\" has no range",
 				 STR_ARG(r->caps.v[cap].name),
 				 STR_ARG(r->text));
-	for (int64_t i = 0; i < range.num && !ret; i++) {
+	for (int64_t i = 0; i < range && !ret; i++) {
 		bound->v[cap].num = i;
 		bound->set |= 1u << cap;
 		ret = copy_ranges(b, r, k, bound, cap + 1);
@@ -301,7 +402,7 @@ static int copy_ranges(struct plan_builder *b, const struct rule *r, size_t k,
 static int copy_rule(struct plan_builder *b, const struct rule *r)
 {
 	int to = 1 - b->scope->from;
-	struct expr_env look = match_env(b->scope);
+	struct expr_env look = space_env(rule_space(b->scope, r));
 	size_t n = b->plan->target.n;
 
 	for (size_t k = 0; k < n; k++) {

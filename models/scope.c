@@ -6,6 +6,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "models/settle.h"
+
 enum axis_state { AXIS_TODO, AXIS_BUSY, AXIS_DONE };
 
 static const struct setting *find_setting(const struct scope *s, struct str key)
@@ -16,8 +18,29 @@ static const struct setting *find_setting(const struct scope *s, struct str key)
 	return NULL;
 }
 
-/* A key of config.json, or what the user set in its place. */
-static struct value lookup_key(const struct scope *s, struct str name)
+bool scope_is_set(const struct scope *s, struct str name)
+{
+	return find_setting(s, name) != NULL;
+}
+
+/* A key of config.json, under the space's own, or what the user set. */
+static struct value lookup_config(const struct scope *s, unsigned space,
+				  struct str name)
+{
+	struct str under = s->table->spaces[space].config;
+	struct strbuf sb = STRBUF_INIT;
+	struct value v;
+
+	if (!under.n)
+		return config_get(s->config, name);
+	strbuf_addf(&sb, "%.*s.%.*s", STR_ARG(under), STR_ARG(name));
+	v = sb.failed ? VALUE_MISSING : config_get(s->config, strbuf_str(&sb));
+	strbuf_release(&sb);
+	return v;
+}
+
+static struct value lookup_key(const struct scope *s, unsigned space,
+			       struct str name)
 {
 	const struct setting *set = find_setting(s, name);
 
@@ -25,19 +48,25 @@ static struct value lookup_key(const struct scope *s, struct str name)
 		return value_parse(set->value);
 	if (str_is(name, "adapter"))
 		return value_bool(s->adapter);
-	return config_get(s->config, name);
+	return lookup_config(s, space, name);
 }
 
-struct value scope_lookup(const struct scope *s, struct str name)
+struct value space_lookup(const struct space_scope *in, struct str name)
 {
+	const struct scope *s = in->s;
 	const struct table_option *o = table_option(s->table, name);
-	const struct axis *a = table_axis(s->table, name);
+	const struct axis *a = table_axis_in(s->table, in->space, name);
 
 	if (o)
 		return s->options[o - s->table->options];
 	if (a)
 		return s->axes[a - s->table->axes];
-	return lookup_key(s, name);
+	return lookup_key(s, in->space, name);
+}
+
+struct value scope_lookup(const struct scope *s, struct str name)
+{
+	return space_lookup(&s->spaces[0], name);
 }
 
 /* ---- axes ---- */
@@ -45,6 +74,7 @@ struct value scope_lookup(const struct scope *s, struct str name)
 /* Computing one axis; others it mentions are computed on the way. */
 struct axis_eval {
 	struct scope *s;
+	unsigned space;
 	const struct axis *self; /* its own name means the config key */
 	struct strbuf *why;
 };
@@ -54,17 +84,19 @@ static struct value axis_value(struct scope *s, size_t k, struct strbuf *why);
 static struct value lookup_in_axis(const void *ctx, struct str name)
 {
 	const struct axis_eval *e = ctx;
-	const struct axis *a = table_axis(e->s->table, name);
+	const struct axis *a = table_axis_in(e->s->table, e->space, name);
 
 	if (a && a != e->self)
 		return axis_value(e->s, (size_t)(a - e->s->table->axes),
 				  e->why);
-	return a ? lookup_key(e->s, name) : scope_lookup(e->s, name);
+	return a ? lookup_key(e->s, e->space, name)
+		 : space_lookup(&e->s->spaces[e->space], name);
 }
 
 static struct value count_names(const void *ctx, struct str text)
 {
 	const struct axis_eval *e = ctx;
+	const struct space *space = &e->s->table->spaces[e->space];
 	struct expr_env look = {.lookup = lookup_in_axis, .ctx = ctx};
 	struct arena arena = ARENA_INIT;
 	struct error err = ERROR_INIT;
@@ -72,8 +104,8 @@ static struct value count_names(const void *ctx, struct str text)
 	struct name name;
 	int64_t n = 0;
 
-	if (name_parse(&name, text, e->s->from, &caps, e->s->table->words,
-		       e->s->table->nwords, &arena, &err) == 0) {
+	if (name_parse(&name, text, e->s->from, &caps, space->words,
+		       space->nwords, &arena, &err) == 0) {
 		for (size_t i = 0; i < e->s->src->n; i++) {
 			struct binding b = {.set = 0};
 
@@ -86,51 +118,109 @@ static struct value count_names(const void *ctx, struct str text)
 	return value_int(n);
 }
 
+static void try_axis(struct scope *s, size_t k, const struct expr *alt,
+		     const struct expr_env *env)
+{
+	size_t mark = env->why->len;
+	struct value v = expr_eval(alt, env);
+	struct str why = strbuf_str(env->why);
+
+	if (v.kind == VALUE_INT) {
+		s->axes[k] = v;
+		s->by[k] = alt;
+	} else if (why.n > mark && !str_ends(why, ")")) {
+		/* here, not in an axis that it mentions */
+		strbuf_addf(env->why, " (%.*s of the %.*s rules is %.*s)",
+			    STR_ARG(s->table->axes[k].name),
+			    STR_ARG(s->table->model), STR_ARG(expr_text(alt)));
+	}
+}
+
+/* The space that axis number k is in. */
+static unsigned space_of(const struct table *t, size_t k)
+{
+	unsigned i = 0;
+
+	while (k - t->spaces[i].axis >= t->spaces[i].naxes)
+		i++;
+	return i;
+}
+
 static struct value axis_value(struct scope *s, size_t k, struct strbuf *why)
 {
 	const struct axis *a = &s->table->axes[k];
-	struct axis_eval e = {s, a, why};
+	struct axis_eval e = {s, space_of(s->table, k), a, why};
 	struct expr_env env = {.lookup = lookup_in_axis,
 			       .count = count_names,
 			       .ctx = &e,
 			       .why = why};
+	size_t mark = why->len;
 
 	if (s->state[k] != AXIS_TODO) /* BUSY: it mentions itself, no value */
 		return s->axes[k];
 	s->state[k] = AXIS_BUSY;
-	for (unsigned i = 0; i < a->nalts; i++) {
-		struct value v = expr_eval(a->alts[i], &env);
-
-		if (v.kind == VALUE_INT) {
-			s->axes[k] = v;
-			strbuf_reset(why);
-			break;
-		}
-	}
+	for (unsigned i = 0; i < a->nalts && s->axes[k].kind == VALUE_NONE; i++)
+		try_axis(s, k, a->alts[i], &env);
+	if (s->axes[k].kind != VALUE_NONE)
+		why->len = mark;
 	s->state[k] = AXIS_DONE;
 	return s->axes[k];
 }
 
-/* An axis is as long as it says: upper-case ones are sizes, at least 1. */
+/* Zeros to add may be none at all; any other size is at least 1. */
+static int64_t least_size(const struct scope *s, size_t k)
+{
+	const struct table *t = s->table;
+	unsigned space = space_of(t, k);
+
+	for (size_t i = 0; i < t->nrules; i++)
+		if (t->rules[i].space == space && t->rules[i].pattern &&
+		    pattern_pads(t->rules[i].pattern, t->axes[k].name))
+			return 0;
+	return isupper((unsigned char)t->axes[k].name.p[0]) ? 1 : 0;
+}
+
 static int check_axis(const struct scope *s, size_t k, const struct strbuf *why,
 		      struct error *err)
 {
-	const struct axis *a = &s->table->axes[k];
-	struct str last = expr_text(a->alts[a->nalts - 1]);
 	struct value v = s->axes[k];
 
 	if (v.kind == VALUE_NONE && why->len)
 		return error_set(err, ERR_MAPPING,
-				 "config.json contradicts itself: %.*s (%.*s "
-				 "of the %.*s rules is %.*s)",
-				 STR_ARG(strbuf_str(why)), STR_ARG(a->name),
-				 STR_ARG(s->table->model), STR_ARG(last));
-	if (v.kind == VALUE_INT &&
-	    v.num < (isupper((unsigned char)a->name.p[0]) ? 1 : 0))
+				 "config.json contradicts itself: %.*s",
+				 STR_ARG(strbuf_str(why)));
+	if (v.kind == VALUE_INT && v.num < 1 && v.num < least_size(s, k))
 		return error_set(err, ERR_MAPPING,
 				 "config.json: %.*s is %lld, which is no size",
-				 STR_ARG(last), (long long)v.num);
+				 STR_ARG(expr_text(s->by[k])),
+				 (long long)v.num);
 	return 0;
+}
+
+static void forget_axes(struct scope *s)
+{
+	for (size_t k = 0; k < s->table->naxes; k++) {
+		s->axes[k] = VALUE_MISSING;
+		s->by[k] = NULL;
+		s->state[k] = AXIS_TODO;
+	}
+}
+
+bool scope_set_options(struct scope *s, const struct value *options)
+{
+	struct strbuf why = STRBUF_INIT;
+	bool ok;
+
+	for (size_t i = 0; i < s->table->noptions; i++)
+		s->options[i] = options[i];
+	forget_axes(s);
+	for (size_t k = 0; k < s->table->naxes; k++) {
+		strbuf_reset(&why);
+		axis_value(s, k, &why);
+	}
+	ok = !why.failed;
+	strbuf_release(&why);
+	return ok;
 }
 
 static int compute_axes(struct scope *s, struct error *err)
@@ -138,6 +228,7 @@ static int compute_axes(struct scope *s, struct error *err)
 	struct strbuf why = STRBUF_INIT;
 	int ret = 0;
 
+	forget_axes(s);
 	for (size_t k = 0; k < s->table->naxes && !ret; k++) {
 		strbuf_reset(&why);
 		axis_value(s, k, &why);
@@ -210,19 +301,47 @@ static int unknown_key(const struct scope *s, struct str key, struct error *err)
 	return ret;
 }
 
+/* Whether the name is looked up in config.json; most axes hide theirs. */
+static bool is_key(const struct table *t, unsigned space, struct str name)
+{
+	const struct axis *a = table_axis_in(t, space, name);
+
+	for (unsigned i = 0; a && i < a->nalts; i++)
+		if (expr_mentions(a->alts[i], name))
+			return true;
+	return !a && table_mentions_in(t, space, name);
+}
+
+/* In which space it is a key that config.json has, or else in which it is. */
+static bool find_key(const struct scope *s, struct str name, unsigned *space)
+{
+	bool found = false;
+
+	for (unsigned k = 0; k < s->table->nspaces; k++) {
+		if (!is_key(s->table, k, name))
+			continue;
+		*space = k;
+		found = true;
+		if (lookup_config(s, k, name).kind != VALUE_NONE)
+			break;
+	}
+	return found;
+}
+
 /* What is set must mean something, and not contradict config.json. */
 static int check_setting(const struct scope *s, const struct setting *set,
 			 struct error *err)
 {
-	struct value mine = value_parse(set->value);
-	struct value theirs = config_get(s->config, set->key);
+	struct value mine = value_parse(set->value), theirs;
 	struct strbuf sb = STRBUF_INIT;
+	unsigned space;
 	int ret;
 
 	if (table_option(s->table, set->key))
 		return 0;
-	if (!table_mentions(s->table, set->key))
+	if (!find_key(s, set->key, &space))
 		return unknown_key(s, set->key, err);
+	theirs = lookup_config(s, space, set->key);
 	if (theirs.kind == VALUE_NONE || value_eq(mine, theirs))
 		return 0;
 	strbuf_add_value(&sb, theirs);
@@ -249,46 +368,56 @@ int scope_init(struct scope *s, const struct table *table,
 			    .adapter = adapter,
 			    .settings = settings,
 			    .nsettings = nsettings};
+	for (unsigned k = 0; k < TABLE_MAX_SPACES; k++)
+		s->spaces[k] = (struct space_scope){s, k};
 	s->options = calloc(table->noptions + 1, sizeof(*s->options));
 	s->axes = calloc(table->naxes + 1, sizeof(*s->axes));
+	s->by = calloc(table->naxes + 1, sizeof(*s->by));
 	s->state = calloc(table->naxes + 1, sizeof(*s->state));
-	if (!s->options || !s->axes || !s->state)
+	if (!s->options || !s->axes || !s->by || !s->state)
 		return error_nomem(err);
 	for (size_t i = 0; i < nsettings && !ret; i++)
 		ret = check_setting(s, &settings[i], err);
 	if (!ret)
 		ret = set_options(s, err);
+	if (!ret && from == 1)
+		ret = scope_settle(s, err);
 	return ret ? ret : compute_axes(s, err);
 }
 
-static bool upper_axis(const void *ctx, struct str name, uint64_t *out)
+static bool axis_size(const void *ctx, struct str name, uint64_t *out)
 {
-	const struct scope *s = ctx;
-	const struct axis *a = table_axis(s->table, name);
+	const struct space_scope *in = ctx;
+	const struct axis *a = table_axis_in(in->s->table, in->space, name);
 	struct value v;
 
-	if (!a || !isupper((unsigned char)name.p[0]))
+	if (!a)
 		return false;
-	v = s->axes[a - s->table->axes];
+	v = in->s->axes[a - in->s->table->axes];
 	*out = (uint64_t)v.num;
 	return v.kind == VALUE_INT;
 }
 
-struct axis_env scope_axis_env(const struct scope *s)
+struct axis_env space_axis_env(const struct space_scope *in)
 {
-	return (struct axis_env){upper_axis, s};
+	return (struct axis_env){axis_size, in};
 }
 
-struct str scope_axis_text(const struct scope *s, struct str name)
+struct str space_axis_text(const struct space_scope *in, struct str name)
 {
-	const struct axis *a = table_axis(s->table, name);
+	const struct scope *s = in->s;
+	const struct axis *a = table_axis_in(s->table, in->space, name);
+	size_t k = a ? (size_t)(a - s->table->axes) : 0;
 
-	return a && a->nalts ? expr_text(a->alts[0]) : (struct str){"", 0};
+	if (!a)
+		return (struct str){"", 0};
+	return expr_text(s->by[k] ? s->by[k] : a->alts[0]);
 }
 
 void scope_release(struct scope *s)
 {
 	free(s->options);
 	free(s->axes);
+	free(s->by);
 	free(s->state);
 }

@@ -16,8 +16,18 @@ struct setting { /* --set key=value */
 	struct str value;
 };
 
+struct scope;
+
+/* The names of one of the table's spaces. */
+struct space_scope {
+	const struct scope *s;
+	unsigned space;
+};
+
 struct scope {
 	const struct table *table;
+	/* by number of the space; they point here, so a scope stays put */
+	struct space_scope spaces[TABLE_MAX_SPACES];
 	const struct config *config; /* or NULL */
 	const struct tensor_set *src;
 	int from;     /* the side that src is */
@@ -26,6 +36,7 @@ struct scope {
 	size_t nsettings;
 	struct value *options; /* [table->noptions] */
 	struct value *axes;    /* [table->naxes] */
+	const struct expr **by; /* [table->naxes] what gave the value */
 	unsigned char *state;  /* [table->naxes] */
 };
 
@@ -41,13 +52,24 @@ int scope_init(struct scope *s, const struct table *table,
 	       int from, bool adapter, const struct setting *settings,
 	       size_t nsettings, struct error *err);
 
+/* The value of a name in a space; scope_lookup: in the table's own. */
+struct value space_lookup(const struct space_scope *in, struct str name);
 struct value scope_lookup(const struct scope *s, struct str name);
 
-/* The values of the upper-case axes, for patterns. */
-struct axis_env scope_axis_env(const struct scope *s);
+/* The values of the axes, for patterns. */
+struct axis_env space_axis_env(const struct space_scope *in);
 
 /* "hidden_size / num_attention_heads", for messages; "" if unknown. */
-struct str scope_axis_text(const struct scope *s, struct str name);
+struct str space_axis_text(const struct space_scope *in, struct str name);
+
+/* Whether the user set that key or option. */
+bool scope_is_set(const struct scope *s, struct str name);
+
+/*
+ * Give the options other values, which must be of the table, and compute the
+ * axes anew. False where there is no memory.
+ */
+bool scope_set_options(struct scope *s, const struct value *options);
 
 void scope_release(struct scope *s);
 

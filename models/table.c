@@ -3,9 +3,14 @@
 #include "models/table.h"
 
 #include <cjson/cJSON.h>
+#include <ctype.h>
 #include <stdlib.h>
 
 #include "models/table_rules.h"
+
+#define MAX_OPTIONS 64
+
+#define MAX_KEEP 64
 
 /* A string of the JSON, copied into the table. */
 static int take_text(struct table_loader *l, const cJSON *j, const char *what,
@@ -80,37 +85,65 @@ static int take_exprs(struct table_loader *l, const cJSON *j, const char *what,
 	return 0;
 }
 
-static int take_axes(struct table_loader *l, const cJSON *j)
+static int need_object(struct table_loader *l, const cJSON *j)
+{
+	return cJSON_IsObject(j)
+		       ? 0
+		       : table_bad(l, "\"%s\" must be an object", j->string);
+}
+
+static int take_axis(struct table_loader *l, const cJSON *j, struct axis *a)
+{
+	size_t n;
+	int ret;
+
+	a->name = arena_str(&l->table->arena, str_of(j->string));
+	if (!a->name.p)
+		return error_nomem(l->err);
+	ret = take_exprs(l, j, j->string, &a->alts, &n);
+	if (ret)
+		return ret;
+	a->nalts = (unsigned)n;
+	return n ? 0 : table_bad(l, "axis %s has no expressions", j->string);
+}
+
+/* Room for n axes behind those there are, as a space of its own. */
+static int grow_axes(struct table_loader *l, size_t n, struct space *space)
 {
 	struct table *t = l->table;
+	struct axis *v = arena_array(&t->arena, t->naxes + n, sizeof(*v));
 
-	t->axes = arena_array(&t->arena, (size_t)cJSON_GetArraySize(j),
-			      sizeof(*t->axes));
-	if (!t->axes)
+	if (!v)
 		return error_nomem(l->err);
-	for (const cJSON *e = j->child; e; e = e->next) {
-		struct axis *a = &t->axes[t->naxes];
-		size_t n;
-		int ret;
-
-		a->name = arena_str(&t->arena, str_of(e->string));
-		if (!a->name.p)
-			return error_nomem(l->err);
-		ret = take_exprs(l, e, e->string, &a->alts, &n);
-		if (ret)
-			return ret;
-		a->nalts = (unsigned)n;
-		t->naxes++;
-	}
+	if (t->naxes)
+		memcpy(v, t->axes, t->naxes * sizeof(*v));
+	t->axes = v;
+	space->axis = t->naxes;
+	space->naxes = n;
 	return 0;
+}
+
+static int take_axes(struct table_loader *l, const cJSON *j,
+		     struct space *space)
+{
+	struct table *t = l->table;
+	int ret = need_object(l, j);
+
+	if (!ret)
+		ret = grow_axes(l, (size_t)cJSON_GetArraySize(j), space);
+	if (ret)
+		return ret;
+	for (const cJSON *e = j->child; e && !ret; e = e->next)
+		ret = take_axis(l, e, &t->axes[t->naxes++]);
+	return ret;
 }
 
 static struct value json_value(const cJSON *j, struct arena *arena)
 {
 	if (cJSON_IsBool(j))
 		return value_bool(cJSON_IsTrue(j));
-	if (cJSON_IsNumber(j))
-		return value_int((int64_t)j->valueint);
+	if (cJSON_IsNumber(j) && j->valuedouble == j->valueint)
+		return value_int(j->valueint);
 	if (cJSON_IsString(j))
 		return value_text(arena_str(arena, str_of(j->valuestring)));
 	return VALUE_MISSING;
@@ -129,8 +162,8 @@ static int take_option(struct table_loader *l, const cJSON *j,
 		v[o->nvalues] = json_value(e, arena);
 		if (v[o->nvalues].kind == VALUE_NONE)
 			return table_bad(l,
-					 "option %s: a value that is "
-					 "no text, number or truth value",
+					 "option %s: a value that is no "
+					 "text, whole number or truth value",
 					 j->string);
 		o->nvalues++;
 	}
@@ -139,22 +172,27 @@ static int take_option(struct table_loader *l, const cJSON *j,
 			  : table_bad(l, "option %s has no values", j->string);
 }
 
+/* An option that a used table shares with its user is the user's. */
 static int take_options(struct table_loader *l, const cJSON *j)
 {
 	struct table *t = l->table;
+	int ret = need_object(l, j);
 
-	t->options = arena_array(&t->arena, (size_t)cJSON_GetArraySize(j),
-				 sizeof(*t->options));
-	if (!t->options)
-		return error_nomem(l->err);
-	for (const cJSON *e = j->child; e; e = e->next) {
-		int ret = take_option(l, e, &t->options[t->noptions]);
-
-		if (ret)
-			return ret;
-		t->noptions++;
+	if (!ret && !t->options) {
+		t->options = arena_array(&t->arena, MAX_OPTIONS,
+					 sizeof(*t->options));
+		ret = t->options ? 0 : error_nomem(l->err);
 	}
-	return 0;
+	if (ret)
+		return ret;
+	for (const cJSON *e = j->child; e && !ret; e = e->next) {
+		if (table_option(t, str_of(e->string)))
+			continue;
+		if (t->noptions == MAX_OPTIONS)
+			return table_bad(l, "over %d options", MAX_OPTIONS);
+		ret = take_option(l, e, &t->options[t->noptions++]);
+	}
+	return ret;
 }
 
 /* {"left": "right", ...} or [["left", "right"], ...] */
@@ -164,7 +202,7 @@ static int take_pair(struct table_loader *l, const cJSON *j,
 	const cJSON *left = cJSON_GetArrayItem(j, 0);
 	int ret;
 
-	if (cJSON_IsString(j)) {
+	if (cJSON_IsString(j) && j->string) {
 		pair->side[0] = arena_str(&l->table->arena, str_of(j->string));
 		return take_text(l, j, "a word", &pair->side[1]);
 	}
@@ -174,16 +212,20 @@ static int take_pair(struct table_loader *l, const cJSON *j,
 	return ret ? ret : take_text(l, left->next, "a word", &pair->side[1]);
 }
 
-static int take_words(struct table_loader *l, const cJSON *j)
+static int take_words(struct table_loader *l, const cJSON *j,
+		      struct space *space)
 {
 	struct table *t = l->table;
+	int ret = need_object(l, j);
+	struct words *w;
 
-	t->words = arena_array(&t->arena, (size_t)cJSON_GetArraySize(j),
-			       sizeof(*t->words));
-	if (!t->words)
+	if (ret)
+		return ret;
+	w = arena_array(&t->arena, (size_t)cJSON_GetArraySize(j), sizeof(*w));
+	if (!w)
 		return error_nomem(l->err);
-	for (const cJSON *e = j->child; e; e = e->next) {
-		struct words *w = &t->words[t->nwords++];
+	space->words = w;
+	for (const cJSON *e = j->child; e; e = e->next, w++) {
 		struct word_pair *v = arena_array(
 			&t->arena, (size_t)cJSON_GetArraySize(e), sizeof(*v));
 
@@ -191,16 +233,151 @@ static int take_words(struct table_loader *l, const cJSON *j)
 		if (!v || !w->name.p)
 			return error_nomem(l->err);
 		w->pairs = v;
-		for (const cJSON *p = e->child; p; p = p->next) {
-			int ret = take_pair(l, p, &v[w->npairs]);
-
-			if (ret)
-				return ret;
-			w->npairs++;
-		}
+		space->nwords++;
+		for (const cJSON *p = e->child; p && !ret; p = p->next)
+			ret = take_pair(l, p, &v[w->npairs++]);
+		if (ret)
+			return ret;
 	}
 	return 0;
 }
+
+/* ---- spaces ---- */
+
+/* The space of that table's names under that key, or where it will be. */
+static struct space *find_space(struct table *t, struct str table,
+				struct str config)
+{
+	size_t k = 0;
+
+	while (k < t->nspaces && (!str_eq(t->spaces[k].table, table) ||
+				  !str_eq(t->spaces[k].config, config)))
+		k++;
+	return k < TABLE_MAX_SPACES ? &t->spaces[k] : NULL;
+}
+
+/* Its number; *fresh is the space where it has to be filled, else NULL. */
+static int enter_space(struct table_loader *l, struct str table,
+		       struct str config, unsigned *number,
+		       struct space **fresh)
+{
+	struct table *t = l->table;
+	struct space *space = find_space(t, table, config);
+
+	*fresh = NULL;
+	if (!space)
+		return table_bad(l, "over %d tables and keys are used",
+				 TABLE_MAX_SPACES);
+	*number = (unsigned)(space - t->spaces);
+	if (*number < t->nspaces)
+		return 0;
+	space->table = arena_str(&t->arena, table);
+	space->config = arena_str(&t->arena, config);
+	if (!space->table.p || !space->config.p)
+		return error_nomem(l->err);
+	t->nspaces++;
+	*fresh = space;
+	return 0;
+}
+
+int table_add_space(struct table_loader *l, const cJSON *root, unsigned *number)
+{
+	struct table *t = l->table;
+	const cJSON *axes = cJSON_GetObjectItemCaseSensitive(root, "axes");
+	const cJSON *words = cJSON_GetObjectItemCaseSensitive(root, "words");
+	const cJSON *opts = cJSON_GetObjectItemCaseSensitive(root, "options");
+	struct str config = {"", 0};
+	struct space *fresh;
+	int ret;
+
+	if (t->nspaces)
+		config = t->spaces[*number].config;
+	ret = enter_space(l, str_of(l->origin), config, number, &fresh);
+	if (ret || !fresh)
+		return ret;
+	l->at = axes;
+	if (axes)
+		ret = take_axes(l, axes, fresh);
+	l->at = words;
+	if (!ret && words)
+		ret = take_words(l, words, fresh);
+	l->at = opts;
+	return !ret && opts ? take_options(l, opts) : ret;
+}
+
+int table_move_space(struct table_loader *l, struct str key, unsigned *number)
+{
+	struct table *t = l->table;
+	struct space from = t->spaces[*number], *fresh;
+	struct strbuf sb = STRBUF_INIT;
+	int ret;
+
+	if (from.config.n)
+		strbuf_addf(&sb, "%.*s.", STR_ARG(from.config));
+	strbuf_addstr(&sb, key);
+	ret = sb.failed ? error_nomem(l->err)
+			: enter_space(l, from.table, strbuf_str(&sb), number,
+				      &fresh);
+	strbuf_release(&sb);
+	if (ret || !fresh)
+		return ret;
+	ret = grow_axes(l, from.naxes, fresh);
+	if (ret)
+		return ret;
+	for (size_t k = 0; k < from.naxes; k++)
+		t->axes[t->naxes++] = t->axes[from.axis + k];
+	fresh->words = from.words;
+	fresh->nwords = from.nwords;
+	return 0;
+}
+
+/* ---- names whose type stays ---- */
+
+static int take_kept(struct table_loader *l, struct group *g, struct str text)
+{
+	struct table *t = l->table;
+	const struct space *space = &t->spaces[g->space];
+	struct keep *keep = &t->keep[t->nkeep];
+	int ret = 0;
+
+	if (t->nkeep == MAX_KEEP)
+		return table_bad(l, "over %d names to keep", MAX_KEEP);
+	for (int side = 0; side < 2 && !ret; side++) {
+		size_t len = g->at[side].len;
+
+		strbuf_addstr(&g->at[side], text);
+		ret = name_parse(&keep->name[side], strbuf_str(&g->at[side]),
+				 side, &keep->caps, space->words, space->nwords,
+				 &t->arena, l->err);
+		g->at[side].len = len;
+	}
+	keep->space = g->space;
+	t->nkeep++;
+	return ret ? table_context(l, "keep", ret) : 0;
+}
+
+int table_take_keep(struct table_loader *l, struct group *g)
+{
+	const cJSON *j = cJSON_GetObjectItemCaseSensitive(l->root, "keep");
+	struct table *t = l->table;
+	int ret = 0;
+
+	if (!j)
+		return 0;
+	l->at = j;
+	if (!t->keep)
+		t->keep = arena_array(&t->arena, MAX_KEEP, sizeof(*t->keep));
+	if (!t->keep)
+		return error_nomem(l->err);
+	for (const cJSON *e = list_first(j); e && !ret; e = list_next(j, e)) {
+		if (!cJSON_IsString(e))
+			return table_bad(l, "keep must be a list of names");
+		ret = take_kept(l, g, str_of(e->valuestring));
+	}
+	return ret;
+}
+
+/* ---- the table ---- */
 
 static int take_model(struct table_loader *l, const cJSON *j)
 {
@@ -218,26 +395,54 @@ static int take_detect(struct table_loader *l, const cJSON *j)
 			  &l->table->ndetect);
 }
 
-/* In the order in which they depend on each other: rules need words. */
+/* "sides": what left and right are, where they are not "hf" and "ms". */
+static int take_sides(struct table_loader *l, const cJSON *j)
+{
+	struct table *t = l->table;
+	int ret = 0;
+
+	if (!cJSON_IsArray(j) || cJSON_GetArraySize(j) != 2)
+		return table_bad(l, "sides must be a list of two texts");
+	for (int side = 0; side < 2 && !ret; side++)
+		ret = take_text(l, cJSON_GetArrayItem(j, side), "a side",
+				&t->sides[side]);
+	return ret;
+}
+
+static int take_own_space(struct table_loader *l)
+{
+	struct table *t = l->table;
+	unsigned number = 0;
+	int ret = table_add_space(l, l->root, &number);
+
+	t->words = t->spaces[0].words;
+	t->nwords = t->spaces[0].nwords;
+	return ret;
+}
+
+/* Those without a function are read with the space of the rules. */
 static const struct {
 	const char *key;
 	int (*take)(struct table_loader *l, const cJSON *j);
 } keys[] = {
 	{"model", take_model},	   {"about", take_about},
 	{"aliases", take_aliases}, {"detect", take_detect},
-	{"axes", take_axes},	   {"options", take_options},
-	{"words", take_words},	   {"rules", table_take_rules},
+	{"sides", take_sides},	   {"parts", need_object},
+	{"axes", NULL},		   {"options", NULL},
+	{"words", NULL},	   {"keep", NULL},
+	{"extends", NULL},	   {"rules", NULL},
 };
 
 #define NKEYS (sizeof(keys) / sizeof(keys[0]))
 
-static int check_keys(struct table_loader *l, const cJSON *root)
+static int check_keys(struct table_loader *l)
 {
-	for (const cJSON *e = root->child; e; e = e->next) {
+	for (const cJSON *e = l->root->child; e; e = e->next) {
 		size_t k = 0;
 
 		while (k < NKEYS && strcmp(keys[k].key, e->string) != 0)
 			k++;
+		l->at = e;
 		if (k == NKEYS)
 			return table_bad(l, "\"%s\" is no key of a table",
 					 e->string);
@@ -245,19 +450,27 @@ static int check_keys(struct table_loader *l, const cJSON *root)
 	return 0;
 }
 
-static int take_all(struct table_loader *l, const cJSON *root)
+static int take_all(struct table_loader *l)
 {
-	int ret = check_keys(l, root);
+	const cJSON *rules = cJSON_GetObjectItemCaseSensitive(l->root, "rules");
+	int ret = check_keys(l);
 
 	for (size_t k = 0; k < NKEYS && !ret; k++) {
 		const cJSON *j =
-			cJSON_GetObjectItemCaseSensitive(root, keys[k].key);
+			cJSON_GetObjectItemCaseSensitive(l->root, keys[k].key);
 
-		if (j)
+		l->at = j;
+		if (j && keys[k].take)
 			ret = keys[k].take(l, j);
 	}
+	l->at = NULL;
 	if (!ret && !l->table->model.n)
 		ret = table_bad(l, "the key \"model\" is missing");
+	if (!ret)
+		ret = take_own_space(l);
+	if (!ret && rules)
+		ret = table_take_rules(l, rules);
+	l->at = NULL;
 	if (!ret && !l->table->nrules)
 		ret = table_bad(l, "there are no rules");
 	return ret;
@@ -267,20 +480,28 @@ int table_parse(struct table **out, struct str json, const char *origin,
 		struct error *err)
 {
 	struct table *t = calloc(1, sizeof(*t));
-	struct table_loader l = {t, origin, err};
+	struct table_loader l = {
+		.table = t, .err = err, .origin = origin, .text = json};
 	const char *end = NULL;
 	cJSON *root;
 	int ret;
 
 	if (!t)
 		return error_nomem(err);
+	t->sides[0] = str_of("hf");
+	t->sides[1] = str_of("ms");
 	root = cJSON_ParseWithLengthOpts(json.p ? json.p : "", json.n, &end,
 					 false);
-	if (cJSON_IsObject(root))
-		ret = take_all(&l, root);
+	l.root = root;
+	while (root && end < json.p + json.n && isspace((unsigned char)*end))
+		end++;
+	if (cJSON_IsObject(root) && end == json.p + json.n)
+		ret = table_extend(&l, root);
 	else
 		ret = table_bad(&l, "not a JSON object (byte %zu)",
 				end && json.p ? (size_t)(end - json.p) : 0);
+	if (!ret)
+		ret = take_all(&l);
 	cJSON_Delete(root);
 	if (ret) {
 		table_free(t);
@@ -300,12 +521,20 @@ bool table_is(const struct table *t, struct str name)
 	return false;
 }
 
-const struct axis *table_axis(const struct table *t, struct str name)
+const struct axis *table_axis_in(const struct table *t, unsigned space,
+				 struct str name)
 {
-	for (size_t i = 0; i < t->naxes; i++)
+	const struct space *s = &t->spaces[space];
+
+	for (size_t i = s->axis; i < s->axis + s->naxes; i++)
 		if (str_eq(t->axes[i].name, name))
 			return &t->axes[i];
 	return NULL;
+}
+
+const struct axis *table_axis(const struct table *t, struct str name)
+{
+	return table_axis_in(t, 0, name);
 }
 
 const struct table_option *table_option(const struct table *t, struct str name)
@@ -324,17 +553,28 @@ static bool any_mentions(const struct expr *const *v, size_t n, struct str name)
 	return false;
 }
 
-bool table_mentions(const struct table *t, struct str name)
+bool table_mentions_in(const struct table *t, unsigned space, struct str name)
 {
-	if (any_mentions(t->detect, t->ndetect, name))
+	const struct space *sp = &t->spaces[space];
+
+	if (space == 0 && any_mentions(t->detect, t->ndetect, name))
 		return true;
-	for (size_t i = 0; i < t->naxes; i++)
+	for (size_t i = sp->axis; i < sp->axis + sp->naxes; i++)
 		if (any_mentions(t->axes[i].alts, t->axes[i].nalts, name))
 			return true;
 	for (size_t i = 0; i < t->nrules; i++)
 		for (unsigned k = 0; k < t->rules[i].nconds; k++)
-			if (expr_mentions(t->rules[i].conds[k].expr, name))
+			if (t->rules[i].conds[k].space == space &&
+			    expr_mentions(t->rules[i].conds[k].expr, name))
 				return true;
+	return false;
+}
+
+bool table_mentions(const struct table *t, struct str name)
+{
+	for (unsigned k = 0; k < t->nspaces; k++)
+		if (table_mentions_in(t, k, name))
+			return true;
 	return false;
 }
 

@@ -10,10 +10,25 @@
 #include "models/name.h"
 #include "models/pattern.h"
 
+/*
+ * What the names in some of a table's rules mean: its own axes and words, or
+ * those of a table it uses, and where keys of config.json are looked up.
+ */
+struct space {
+	struct str table;	   /* whose axes and words they are */
+	size_t axis, naxes;	   /* table->axes[axis..] */
+	const struct words *words; /* [nwords] */
+	size_t nwords;
+	struct str config; /* "text_config", or "" for all of it */
+};
+
+#define TABLE_MAX_SPACES 16
+
 /* A condition of a group, as it applies to one rule. */
 struct cond {
 	const struct expr *expr;
-	struct name has[EXPR_MAX_HAS][2]; /* of each `has`, by side */
+	unsigned space;
+	struct name (*has)[2]; /* of each `has`, by side */
 };
 
 struct rule {
@@ -22,6 +37,10 @@ struct rule {
 	struct name copy_of[2];	       /* "A = B": B, where nparts > 0 */
 	const struct pattern *pattern; /* NULL: copied as it is */
 	struct caps caps;
+	/* captures of one side alone: axes in front of its tensors, by side */
+	uint8_t front[2][RULE_MAX_CAPS];
+	uint8_t nfront[2];
+	uint8_t space;
 	const struct cond *conds; /* [nconds], all must hold */
 	unsigned nconds;
 	struct str text; /* "A, B -> C", prefixes included */
@@ -39,6 +58,13 @@ struct table_option {
 	unsigned nvalues;
 };
 
+/* A name whose type does not follow --dtype, as it is on either side. */
+struct keep {
+	unsigned space;
+	struct caps caps;
+	struct name name[2];
+};
+
 struct table {
 	struct arena arena;
 	struct str model;
@@ -47,12 +73,17 @@ struct table {
 	size_t naliases;
 	const struct expr *const *detect; /* [ndetect] any of them */
 	size_t ndetect;
-	struct axis *axes; /* [naxes] */
+	struct str sides[2]; /* "hf" and "ms", or what the table says */
+	struct axis *axes;   /* [naxes] of all spaces */
 	size_t naxes;
+	struct space spaces[TABLE_MAX_SPACES]; /* [nspaces] 0: its own */
+	size_t nspaces;
 	struct table_option *options; /* [noptions] */
 	size_t noptions;
-	struct words *words; /* [nwords] */
+	const struct words *words; /* [nwords] of its own space */
 	size_t nwords;
+	struct keep *keep; /* [nkeep] */
+	size_t nkeep;
 	struct rule *rules; /* [nrules] in order, groups resolved */
 	size_t nrules;
 };
@@ -67,12 +98,17 @@ int table_parse(struct table **out, struct str json, const char *origin,
 /* Whether name is the table's model or one of its aliases. */
 bool table_is(const struct table *t, struct str name);
 
-/* The axis or option of that name, or NULL. */
+/* The axis or option of that name, or NULL; table_axis: of its own space. */
 const struct axis *table_axis(const struct table *t, struct str name);
+const struct axis *table_axis_in(const struct table *t, unsigned space,
+				 struct str name);
 const struct table_option *table_option(const struct table *t, struct str name);
 
 /* Whether any axis, condition or detection mentions the name. */
 bool table_mentions(const struct table *t, struct str name);
+
+/* The same of one space; the detection is the table's own. */
+bool table_mentions_in(const struct table *t, unsigned space, struct str name);
 
 void table_free(struct table *t);
 

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Between table.c and table_rules.c: loading one table. */
+/* Between the files that load a table: table*.c. */
 #ifndef WC_MODELS_TABLE_RULES_H
 #define WC_MODELS_TABLE_RULES_H
 
@@ -7,20 +7,68 @@
 
 #include "models/table.h"
 
+/* Groups in groups; loading recurses. */
+#define MAX_GROUPS 8
+
 struct table_loader {
 	struct table *table;
-	const char *origin; /* file name, for errors */
 	struct error *err;
+	/* what is being read: the table itself, or one it uses */
+	const char *origin; /* file name, for errors */
+	struct str text;
+	const cJSON *root;
+	const cJSON *at; /* the value being read, or NULL: for its line */
 };
 
-/* "ORIGIN: ..." as ERR_MODEL. Returns -EINVAL. */
+/* The groups around a rule: what is put before its names, and when. */
+struct group {
+	struct strbuf at[2];
+	const struct expr *when[MAX_GROUPS]; /* [nwhen] */
+	size_t when_at[MAX_GROUPS][2]; /* length of at where `when` stood */
+	unsigned when_space[MAX_GROUPS];
+	unsigned nwhen, depth, space;
+};
+
+struct flattener {
+	struct table_loader *l;
+	struct group group;
+	struct rule *rules; /* grows; copied into the arena at the end */
+	size_t n, cap;
+};
+
+/* "ORIGIN:LINE: ..." as ERR_MODEL. Returns -EINVAL. */
 int table_bad(struct table_loader *l, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
-/* Put "ORIGIN: where: " before the error that is there. Returns ret. */
+/* Put "ORIGIN:LINE: where: " before the error that is there. Returns ret. */
 int table_context(struct table_loader *l, const char *where, int ret);
 
-/* The key "rules": flattened into table->rules. */
+/* table_use.c: other tables, and what names mean in their rules. */
+
+/*
+ * Load a built-in table by its file's name; l then reads it. *root, NULL after
+ * a failure, is freed with cJSON_Delete.
+ */
+int table_load(struct table_loader *l, const char *name, cJSON **root);
+
+/* Merge what root `extends` into it. */
+int table_extend(struct table_loader *l, cJSON *root);
+
+/* table.c */
+
+/* The space of root's axes and words under the keys of space *space. */
+int table_add_space(struct table_loader *l, const cJSON *root, unsigned *space);
+
+/* The same names as in *space, keys looked up under one more. */
+int table_move_space(struct table_loader *l, struct str key, unsigned *space);
+
+/* The key "keep" of l->root, in the space and behind the prefixes of g. */
+int table_take_keep(struct table_loader *l, struct group *g);
+
+/* table_rule.c: one rule, in its groups. */
+int table_read_rule(struct flattener *f, const cJSON *j, struct rule *out);
+
+/* table_rules.c: the key "rules", flattened into table->rules. */
 int table_take_rules(struct table_loader *l, const cJSON *j);
 
 #endif

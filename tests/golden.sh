@@ -1,9 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# Every case of tests/golden whose source is safetensors: what wconv shows of
-# it must be what the reference converter wrote, as a set: the table of hashes
-# (ms.tsv), and each record of the checkpoint (ms/model.ckpt), byte for byte.
+# Every case of tests/golden with a HuggingFace source, safetensors or PyTorch:
+# what wconv shows of it must be what the reference converter wrote, as a set:
+# the table of hashes (ms.tsv), and each record of the checkpoint
+# (ms/model.ckpt), byte for byte.
 set -u
 
 BUILD=${BUILD:-build}
@@ -30,7 +31,8 @@ for dir in tests/golden/*/; do
 	dir=${dir%/}
 	name=${dir##*/}
 	[ -e "$dir/ms.tsv" ] || continue
-	ls "$dir"/hf/*.safetensors >/dev/null 2>&1 || continue
+	[ -n "$(find "$dir/hf" -name '*.safetensors' -o -name '*.bin' \
+		-o -name '*.pth' -o -name '*.pt')" ] || continue
 	set --
 	for arg in $(sh tests/case.sh "$dir"); do
 		set -- "$@" "$arg"

@@ -5,7 +5,9 @@
 #include <string.h>
 
 #include "cli/cli.h"
+#include "core/extents.h"
 #include "core/gather.h"
+#include "core/scaled.h"
 
 static void add_tensor(const struct tensor *t, const char *word,
 		       struct strbuf *out)
@@ -23,6 +25,17 @@ static void add_source(const struct tensor *t, struct strbuf *out)
 		strbuf_addf(out, "    bytes %" PRIu64 " to %" PRIu64 " of %s\n",
 			    t->extent.off, t->extent.off + t->nbytes,
 			    t->extent.src->path);
+	else if (t->recipe == RECIPE_SCALED)
+		strbuf_addf(out,
+			    "    fp8 in blocks of %" PRIu64 "x%" PRIu64
+			    ", scaled by %.*s\n",
+			    t->scaled->rows, t->scaled->cols,
+			    STR_ARG(t->scaled->scales->name));
+	else if (t->recipe == RECIPE_EXTENTS)
+		for (size_t i = 0; i < t->extents->n; i++)
+			strbuf_addf(out, "    from byte %" PRIu64 " of %s\n",
+				    t->extents->parts[i].off,
+				    t->extents->parts[i].src->path);
 }
 
 /* The axes of a pattern that config.json or options give. */
@@ -30,9 +43,10 @@ static void add_axes(const struct view *v, const struct rule *r,
 		     struct strbuf *out)
 {
 	const struct scope *s = view_scope(v);
+	const struct space *space = &s->table->spaces[r->space];
 	struct str text = pattern_text(r->pattern);
 
-	for (size_t i = 0; i < s->table->naxes; i++) {
+	for (size_t i = space->axis; i < space->axis + space->naxes; i++) {
 		const struct axis *a = &s->table->axes[i];
 
 		if (s->axes[i].kind != VALUE_INT ||
@@ -40,27 +54,16 @@ static void add_axes(const struct view *v, const struct rule *r,
 			continue;
 		strbuf_addf(out, "    %.*s = %" PRId64 " (%.*s)\n",
 			    STR_ARG(a->name), s->axes[i].num,
-			    STR_ARG(expr_text(a->alts[0])));
+			    STR_ARG(space_axis_text(&s->spaces[r->space],
+						    a->name)));
 	}
 }
 
-/* How its bytes are put together: the runs that a read copies. */
-static void add_recipe(const struct tensor *t, struct strbuf *out)
+/* The runs that a read copies. */
+static void add_pieces(const struct gather *g, struct strbuf *out)
 {
-	if (t->recipe == RECIPE_CAST) {
-		strbuf_addf(out,
-			    "each value is cast from %s, rounded to "
-			    "nearest even\n",
-			    dtype_info(t->cast->dtype)->safetensors);
-		t = t->cast;
-	}
-	if (t->recipe == RECIPE_EXTENT) {
-		strbuf_adds(out, "its bytes are those of the source, in one "
-				 "run\n");
-		return;
-	}
-	for (size_t i = 0; i < t->gather->npieces; i++) {
-		const struct piece *p = &t->gather->pieces[i];
+	for (size_t i = 0; i < g->npieces; i++) {
+		const struct piece *p = &g->pieces[i];
 		uint64_t runs = 1, len = 1;
 
 		for (unsigned k = 0; k < p->naxes; k++) {
@@ -71,11 +74,52 @@ static void add_recipe(const struct tensor *t, struct strbuf *out)
 				runs *= p->axes[k].n;
 		}
 		strbuf_addf(out,
-			    "%" PRIu64 " run%s of %" PRIu64
-			    " elements from %.*s\n",
+			    "%" PRIu64 " run%s of %" PRIu64 " elements %s",
 			    runs, runs == 1 ? "" : "s", len,
-			    STR_ARG(p->src->name));
+			    p->src ? "from " : "that are zero\n");
+		if (!p->src)
+			continue;
+		if (p->src->recipe == RECIPE_STACK)
+			strbuf_addf(out, "the stack of %" PRIu64 " from ",
+				    p->src->stack.n);
+		strbuf_addf(out, "%.*s\n", STR_ARG(p->src->name));
 	}
+}
+
+/* How its bytes are put together. */
+static void add_recipe(const struct tensor *t, struct strbuf *out)
+{
+	if (t->recipe == RECIPE_CAST) {
+		strbuf_addf(out,
+			    "each value is cast from %s, rounded to "
+			    "nearest even\n",
+			    dtype_info(t->cast->dtype)->safetensors);
+		t = t->cast;
+	}
+	if (t->recipe == RECIPE_SLICE) {
+		strbuf_addf(out,
+			    "it is bytes %" PRIu64 " to %" PRIu64
+			    " of what is made so:\n",
+			    t->slice.off, t->slice.off + t->nbytes);
+		t = t->slice.of;
+	}
+	if (t->recipe == RECIPE_GATHER)
+		add_pieces(t->gather, out);
+	else if (t->recipe == RECIPE_STACK)
+		strbuf_addf(out,
+			    "it is %" PRIu64 " tensors, one behind the other\n",
+			    t->stack.n);
+	else if (t->recipe == RECIPE_SCALED)
+		strbuf_addf(out,
+			    "each value is the fp8 value times its block's "
+			    "factor\n");
+	else
+		strbuf_addf(out,
+			    "its bytes are those of the source, in %zu run%s\n",
+			    t->recipe == RECIPE_EXTENTS ? t->extents->n : 1,
+			    t->recipe == RECIPE_EXTENTS && t->extents->n != 1
+				    ? "s"
+				    : "");
 }
 
 static void explain_shown(const struct view *v, size_t i, struct strbuf *out)
@@ -85,7 +129,7 @@ static void explain_shown(const struct view *v, size_t i, struct strbuf *out)
 
 	add_tensor(t, view_dtype_word(v, t->dtype), out);
 	strbuf_adds(out, "is made from\n");
-	for (unsigned k = 0; k < o->nsources; k++)
+	for (uint32_t k = 0; k < o->nsources; k++)
 		add_source(&view_sources(v)->v[o->sources[k]], out);
 	if (o->rule) {
 		strbuf_addf(out, "by the rule\n    %.*s\n",
@@ -111,7 +155,7 @@ static void explain_source(const struct view *v, uint32_t i, struct strbuf *out)
 			strbuf_addf(out, "is dropped by the rule %.*s\n",
 				    STR_ARG(p->dropped[k].rule->text));
 	for (size_t k = 0; k < p->target.n; k++) {
-		for (unsigned n = 0; n < p->origins[k].nsources; n++)
+		for (uint32_t n = 0; n < p->origins[k].nsources; n++)
 			if (p->origins[k].sources[n] == i)
 				strbuf_addf(out, "is used in %.*s\n",
 					    STR_ARG(p->target.v[k].name));

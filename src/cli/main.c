@@ -31,13 +31,14 @@ static const char help[] =
 	"  --dtype=TYPE       source (default), fp32, fp16 or bf16\n"
 	"  --set KEY=VALUE    an option of the rules, see wconv models\n"
 	"  --rules=FILE       a rule table of your own\n"
+	"  --key=PATH         where the weights are in a PyTorch file\n"
 	"  --partial          pass tensors through that no rule takes\n"
 	"  --shard-size=SIZE  of ckpt/ and safetensors/ (default 5GB)\n"
 	"  -h, --help         -V, --version\n"
 	"\n"
-	"SOURCE is a model directory, a safetensors file, one of its shards "
-	"or\n"
-	"their index. Exit status: 0, 1 usage, 2 source, 3 model unknown,\n"
+	"SOURCE is a model directory, a safetensors or PyTorch file, one of "
+	"its\n"
+	"shards or their index. Exit: 0, 1 usage, 2 source, 3 model unknown,\n"
 	"4 mapping incomplete.\n";
 
 static const struct command {

@@ -173,8 +173,8 @@ static inline uint32_t f32_from_f64(uint64_t u, uint32_t *over)
  * f64 to a type of 16 bits that cuts cut mantissa bits off and whose exponent
  * bias is rebias less: the general form of f16_from_f32.
  */
-static inline uint32_t small_from_f64(uint64_t u, unsigned cut,
-				      uint64_t rebias, uint32_t *over)
+static inline uint32_t small_from_f64(uint64_t u, unsigned cut, uint64_t rebias,
+				      uint32_t *over)
 {
 	uint64_t a = u & 0x7fffffffffffffffu, half = UINT64_C(1) << (cut - 1);
 	uint64_t least = (rebias + 1) << 52; /* smallest normal */
@@ -230,7 +230,7 @@ static inline uint32_t bf16_from_f16(uint32_t h, uint32_t *over)
 	{                                                                      \
 		uint64_t total = 0;                                            \
 		uint32_t over;                                                 \
-									       \
+                                                                               \
 		for (; n >= LANES; n -= LANES) {                               \
 			over = 0;                                              \
 			for (size_t i = 0; i < LANES; i++)                     \

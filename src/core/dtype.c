@@ -14,7 +14,21 @@ const struct dtype_info dtype_table[DT_COUNT] = {
 bool dtype_from_safetensors(struct str word, enum dtype *out)
 {
 	for (int dt = 0; dt < DT_COUNT; dt++) {
-		if (str_is(word, dtype_table[dt].safetensors)) {
+		if (dt != DT_C128 &&
+		    str_is(word, dtype_table[dt].safetensors)) {
+			*out = (enum dtype)dt;
+			return true;
+		}
+	}
+	return false;
+}
+
+bool dtype_from_mindspore(struct str word, enum dtype *out)
+{
+	for (int dt = 0; dt < DT_COUNT; dt++) {
+		const char *name = dtype_table[dt].mindspore;
+
+		if (name && str_is(word, name)) {
 			*out = (enum dtype)dt;
 			return true;
 		}

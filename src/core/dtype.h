@@ -4,7 +4,8 @@
  *
  * The order is the safetensors library's (rust crate 0.8.0, enum Dtype):
  * ascending alignment. A later entry is never less aligned than an earlier
- * one, and the official writer lays tensors out by descending entry.
+ * one, and the official writer lays tensors out by descending entry. C128 is
+ * PyTorch's alone: its word is for listings, no safetensors file may have it.
  *
  *   id            safetensors     MindSpore (str(dtype))   .npy     bits kind
  */
@@ -38,7 +39,8 @@
 	X(C64, "C64", "Complex64", "<c8", 64, OTHER)                           \
 	X(F64, "F64", "Float64", "<f8", 64, FLOAT)                             \
 	X(I64, "I64", "Int64", "<i8", 64, INT)                                 \
-	X(U64, "U64", "UInt64", "<u8", 64, INT)
+	X(U64, "U64", "UInt64", "<u8", 64, INT)                                \
+	X(C128, "C128", NULL, "<c16", 128, OTHER)
 
 enum dtype {
 #define DTYPE_ID(id, st, ms, npy, bits, kind) DT_##id,
@@ -76,5 +78,8 @@ static inline unsigned dtype_width(enum dtype dt)
 
 /* Look up a safetensors word, exact case. Returns false if unknown. */
 bool dtype_from_safetensors(struct str word, enum dtype *out);
+
+/* Look up a MindSpore word, exact case. Returns false if unknown. */
+bool dtype_from_mindspore(struct str word, enum dtype *out);
 
 #endif

@@ -20,8 +20,8 @@
  * copied from there; inside the window the order no longer matters, so there
  * the copy is blocked for the cache.
  *
- * A child may be an extent or a cast, never a gather: the window is in use
- * while it is read.
+ * A child may be a gather too: each level of nesting has a window of its own.
+ * A box without a child is zeros.
  */
 #include "core/gather.h"
 
@@ -74,8 +74,8 @@ struct box {
  * all, gaps too.
  */
 struct plan {
-	bool direct;	   /* none of this: each run to where it belongs */
-	bool dense;	   /* one read a block, else one an index of it */
+	bool direct; /* none of this: each run to where it belongs */
+	bool dense;  /* one read a block, else one an index of it */
 	unsigned nloop;
 	struct axis block; /* n 1 where there is no axis left for it */
 	uint64_t nblock;   /* its indices in the window at a time */
@@ -85,8 +85,8 @@ struct plan {
 
 /* The walk over the pieces of one output range. */
 struct walk {
-	uint64_t lo, hi; /* the range, in bytes of the output */
-	struct box box;	 /* the piece; its axes by descending out */
+	uint64_t lo, hi;	     /* the range, in bytes of the output */
+	struct box box;		     /* the piece; its axes by descending out */
 	uint64_t span[MAX_AXES + 1]; /* output bytes of axes [k..] */
 	int (*visit)(struct walk *w, struct box *box);
 	uint8_t *buf; /* where byte lo goes */
@@ -244,8 +244,8 @@ static void plan_read(const struct box *b, struct plan *p)
 	p->nloop = k ? k - 1 : 0;
 	p->block = k ? b->axes[k - 1] : (struct axis){1, 0, 0};
 	p->direct = b->naxes == 0 || (span == b->run && !p->dense);
-	room = p->dense && k ? (READER_WINDOW - span) / p->block.in + 1 :
-			       READER_WINDOW / span;
+	room = p->dense && k ? (READER_WINDOW - span) / p->block.in + 1
+			     : READER_WINDOW / span;
 	p->nblock = min_u64(p->block.n, room ? room : 1);
 }
 
@@ -292,11 +292,17 @@ static int read_direct(struct walk *w, const struct box *b)
 	return err;
 }
 
+/* The window of the gather that is being read. */
+static uint8_t *window_of(const struct reader *rd)
+{
+	return rd->windows + (size_t)(rd->depth - 1) * READER_WINDOW;
+}
+
 /* Read n indices of the block axis, from source byte in on. */
 static int fill_window(struct walk *w, const struct box *b,
 		       const struct plan *p, uint64_t n, uint64_t in)
 {
-	uint8_t *window = w->rd->window;
+	uint8_t *window = window_of(w->rd);
 	int err = 0;
 
 	if (p->dense)
@@ -323,7 +329,7 @@ static void empty_window(struct walk *w, const struct box *b,
 	for (unsigned i = p->inner; i < b->naxes; i++)
 		axes[n++] = b->axes[i];
 	order_for_copy(axes, n);
-	copy_axes(w->buf + (out - w->lo), axes, n, w->rd->window, b->run);
+	copy_axes(w->buf + (out - w->lo), axes, n, window_of(w->rd), b->run);
 }
 
 /* All indices of the block axis, one window after the other. */
@@ -355,6 +361,12 @@ static int visit_read(struct walk *w, struct box *b)
 	struct plan p;
 	int err;
 
+	if (!b->src) {
+		do
+			memset(w->buf + (out - w->lo), 0, b->run);
+		while (next_tuple(b->axes, b->naxes, index, &out, &in));
+		return 0;
+	}
 	sort_by_source(b);
 	plan_read(b, &p);
 	if (p.direct)
@@ -369,6 +381,8 @@ static int visit_cost(struct walk *w, struct box *b)
 {
 	struct plan p;
 
+	if (!b->src)
+		return 0;
 	sort_by_source(b);
 	plan_read(b, &p);
 	w->cost += plan_cost(b, &p);
@@ -461,8 +475,8 @@ static bool load_piece(struct walk *w, const struct piece *piece,
 		if (a->n == 1)
 			continue;
 		assert(b->naxes < MAX_AXES);
-		b->axes[b->naxes++] = (struct axis){
-			a->n, a->stride_out * width, a->stride_in * width};
+		b->axes[b->naxes++] = (struct axis){a->n, a->stride_out * width,
+						    a->stride_in * width};
 	}
 	for (struct axis *a; b->naxes; b->naxes--) {
 		a = &b->axes[b->naxes - 1];
@@ -472,7 +486,8 @@ static bool load_piece(struct walk *w, const struct piece *piece,
 	}
 	w->span[b->naxes] = b->run;
 	for (unsigned k = b->naxes; k--;)
-		w->span[k] = w->span[k + 1] + (b->axes[k].n - 1) * b->axes[k].out;
+		w->span[k] =
+			w->span[k + 1] + (b->axes[k].n - 1) * b->axes[k].out;
 	return b->out + w->span[0] > w->lo;
 }
 
@@ -488,10 +503,11 @@ static void note_order(struct walk *w)
 static int walk_pieces(struct walk *w, const struct tensor *t)
 {
 	const struct gather *g = t->gather;
+	unsigned width = g->width ? g->width : dtype_width(t->dtype);
 	int err = 0;
 
 	for (size_t i = 0; i < g->npieces && !err; i++) {
-		if (!load_piece(w, &g->pieces[i], dtype_width(t->dtype)))
+		if (!load_piece(w, &g->pieces[i], width))
 			continue;
 		note_order(w);
 		err = clip(w, 0, w->box.out, w->box.in);
@@ -570,7 +586,14 @@ static int read_tiles(const struct tensor *t, uint64_t off, size_t n,
 int gather_read(const struct tensor *t, uint64_t off, size_t n, void *buf,
 		struct reader *rd)
 {
+	int err;
+
+	assert(rd->depth < READER_DEPTH);
+	rd->depth++;
 	if (rd->tiles && wants_tiles(t, off, n))
-		return read_tiles(t, off, n, buf, rd);
-	return read_range(t, off, n, buf, rd);
+		err = read_tiles(t, off, n, buf, rd);
+	else
+		err = read_range(t, off, n, buf, rd);
+	rd->depth--;
+	return err;
 }

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A gather: a tensor whose elements are elements of other tensors of the same
- * width, as a compiled pattern says. One piece is one block of the pattern: a
- * box of index tuples, each copied from
+ * width, as a compiled pattern or the strides of a PyTorch view say. One piece
+ * is one block of the pattern: a box of index tuples, each copied from
  *
  *     src[base_in  + sum i_k * axes[k].stride_in]   to
  *     out[base_out + sum i_k * axes[k].stride_out]
@@ -25,7 +25,7 @@ struct gather_axis {
 };
 
 struct piece {
-	const struct tensor *src;
+	const struct tensor *src; /* NULL: zeros; stride_in is stride_out */
 	uint64_t base_out, base_in; /* elements */
 	unsigned naxes;		    /* 0: a single element */
 	const struct gather_axis *axes; /* [naxes] by descending stride_out */
@@ -34,6 +34,8 @@ struct piece {
 struct gather {
 	size_t npieces;
 	const struct piece *pieces;
+	unsigned width; /* bytes of an element, if not those of its type:
+			   then the sources are of that width */
 };
 
 /* tensor_read of a RECIPE_GATHER tensor. */

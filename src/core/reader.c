@@ -10,9 +10,10 @@ int reader_init(struct reader *rd, size_t nrender, struct stats *stats,
 {
 	*rd = (struct reader){.stats = stats, .tiles = tiles};
 	rd->strip = malloc((size_t)4 * READER_STRIP);
-	rd->window = malloc(READER_WINDOW);
+	rd->windows = malloc((size_t)READER_DEPTH * READER_WINDOW);
+	rd->block = malloc(READER_BLOCK);
 	strbuf_reserve(&rd->render, nrender);
-	if (rd->strip && rd->window && !rd->render.failed)
+	if (rd->strip && rd->windows && rd->block && !rd->render.failed)
 		return 0;
 	reader_release(rd);
 	return -ENOMEM;
@@ -21,6 +22,7 @@ int reader_init(struct reader *rd, size_t nrender, struct stats *stats,
 void reader_release(struct reader *rd)
 {
 	free(rd->strip);
-	free(rd->window);
+	free(rd->windows);
+	free(rd->block);
 	strbuf_release(&rd->render);
 }

@@ -19,12 +19,23 @@
 /* Source bytes a gather of short runs reads at a time. */
 #define READER_WINDOW (256u << 10)
 
+/*
+ * Gathers of gathers that can be read: a rank's slice of a rule's gather of
+ * tensors that are joined from slices of halves of float32.
+ */
+#define READER_DEPTH 4
+
+/* Bytes of a tensor whose checksum is being computed. */
+#define READER_BLOCK (256u << 10)
+
 struct tensor;
 struct tile_cache;
 
 struct reader {
 	uint8_t *strip;	      /* [4 * READER_STRIP]: input of a cast */
-	uint8_t *window;      /* [READER_WINDOW]: source bytes of a gather */
+	uint8_t *windows;     /* [READER_DEPTH][READER_WINDOW] */
+	unsigned depth;	      /* of them in use, by gathers being read */
+	uint8_t *block;	      /* [READER_BLOCK]: of a checksum */
 	struct strbuf render; /* rendered bytes of one region */
 	struct stats *stats;  /* shared; relaxed atomics */
 	struct tile_cache *tiles; /* shared, may be NULL: gather without */

@@ -87,20 +87,30 @@ static ssize_t read_some(struct source *s, uint64_t off, size_t n, void *buf,
 	return pread(s->fd, buf, n, (off_t)off);
 }
 
-/* After the bytes were read and before they are used: still the same file? */
-static bool unchanged(const struct source *s)
+/*
+ * After the bytes were read and before they are used: NULL if it is still the
+ * same file, else what is wrong. A network filesystem is asked, not what the
+ * kernel remembers of it.
+ */
+static const char *what_changed(const struct source *s)
 {
-	struct stat st;
+	struct statx st;
 
-	return fstat(s->fd, &st) == 0 && (uint64_t)st.st_size == s->nbytes &&
-	       st.st_mtim.tv_sec == s->mtime.tv_sec &&
-	       st.st_mtim.tv_nsec == s->mtime.tv_nsec;
+	if (statx(s->fd, "", AT_EMPTY_PATH | AT_STATX_FORCE_SYNC,
+		  STATX_SIZE | STATX_MTIME, &st) < 0)
+		return strerror(errno);
+	if (st.stx_size == s->nbytes &&
+	    st.stx_mtime.tv_sec == s->mtime.tv_sec &&
+	    st.stx_mtime.tv_nsec == (uint32_t)s->mtime.tv_nsec)
+		return NULL;
+	return "changed since it was opened";
 }
 
 int source_read(struct source *s, uint64_t off, size_t n, void *buf,
 		bool uncached)
 {
 	uint8_t *p = buf;
+	const char *why;
 	size_t left = n;
 
 	while (left > 0) {
@@ -116,8 +126,9 @@ int source_read(struct source *s, uint64_t off, size_t n, void *buf,
 		off += (uint64_t)got;
 		left -= (size_t)got;
 	}
-	if (!unchanged(s))
-		return refuse(s, "changed since it was opened");
+	why = what_changed(s);
+	if (why)
+		return refuse(s, why);
 	atomic_fetch_add_explicit(&s->nread, n, memory_order_relaxed);
 	return 0;
 }

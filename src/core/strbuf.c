@@ -56,80 +56,99 @@ void strbuf_addc(struct strbuf *sb, char c)
 
 void strbuf_addf(struct strbuf *sb, const char *fmt, ...)
 {
+	size_t room = sb->cap - sb->len;
 	va_list ap;
 	int n;
 
-	va_start(ap, fmt);
-	n = vsnprintf(NULL, 0, fmt, ap);
-	va_end(ap);
-	if (n < 0 || !grow(sb, (size_t)n))
+	if (sb->failed)
 		return;
 	va_start(ap, fmt);
-	vsnprintf(sb->p + sb->len, (size_t)n + 1, fmt, ap);
+	n = vsnprintf(room ? sb->p + sb->len : NULL, room, fmt, ap);
 	va_end(ap);
+	if (n < 0 || !grow(sb, (size_t)n)) {
+		if (room)
+			sb->p[sb->len] = '\0';
+		return;
+	}
+	if ((size_t)n >= room) { /* it was cut */
+		va_start(ap, fmt);
+		vsnprintf(sb->p + sb->len, (size_t)n + 1, fmt, ap);
+		va_end(ap);
+	}
 	sb->len += (size_t)n;
 }
 
 static void add_json_byte(struct strbuf *sb, char c)
 {
-	switch (c) {
-	case '"':
-		strbuf_adds(sb, "\\\"");
-		break;
-	case '\\':
-		strbuf_adds(sb, "\\\\");
-		break;
-	case '\n':
-		strbuf_adds(sb, "\\n");
-		break;
-	case '\r':
-		strbuf_adds(sb, "\\r");
-		break;
-	case '\t':
-		strbuf_adds(sb, "\\t");
-		break;
-	case '\b':
-		strbuf_adds(sb, "\\b");
-		break;
-	case '\f':
-		strbuf_adds(sb, "\\f");
-		break;
-	default:
-		if ((unsigned char)c < 0x20)
-			strbuf_addf(sb, "\\u%04x", (unsigned)c);
-		else
-			strbuf_addc(sb, c);
+	static const char plain[] = "\"\\\n\r\t\b\f";
+	static const char escaped[] = "\"\\nrtbf";
+	const char *at = c ? strchr(plain, c) : NULL;
+
+	if (at) {
+		strbuf_addc(sb, '\\');
+		strbuf_addc(sb, escaped[at - plain]);
+	} else {
+		strbuf_addf(sb, "\\u%04x", (unsigned)c);
 	}
+}
+
+static bool is_json_plain(char c)
+{
+	return (unsigned char)c >= 0x20 && c != '"' && c != '\\';
 }
 
 void strbuf_add_json(struct strbuf *sb, struct str s)
 {
+	size_t from = 0;
+
 	strbuf_addc(sb, '"');
-	for (size_t i = 0; i < s.n; i++)
+	for (size_t i = 0; i < s.n; i++) {
+		if (is_json_plain(s.p[i]))
+			continue;
+		strbuf_add(sb, s.p + from, i - from);
 		add_json_byte(sb, s.p[i]);
+		from = i + 1;
+	}
+	if (s.n)
+		strbuf_add(sb, s.p + from, s.n - from);
 	strbuf_addc(sb, '"');
 }
 
 void strbuf_add_tsv(struct strbuf *sb, struct str s)
 {
+	static const char plain[] = "\\\t\n"; /* and the NUL behind them */
+	static const char escaped[] = "\\tn0";
+	size_t from = 0;
+
 	for (size_t i = 0; i < s.n; i++) {
-		switch (s.p[i]) {
-		case '\\':
-			strbuf_adds(sb, "\\\\");
-			break;
-		case '\t':
-			strbuf_adds(sb, "\\t");
-			break;
-		case '\n':
-			strbuf_adds(sb, "\\n");
-			break;
-		case '\0':
-			strbuf_adds(sb, "\\0");
-			break;
-		default:
-			strbuf_addc(sb, s.p[i]);
-		}
+		const char *at = memchr(plain, s.p[i], sizeof(plain));
+
+		if (!at)
+			continue;
+		strbuf_add(sb, s.p + from, i - from);
+		strbuf_addc(sb, '\\');
+		strbuf_addc(sb, escaped[at - plain]);
+		from = i + 1;
 	}
+	if (s.n)
+		strbuf_add(sb, s.p + from, s.n - from);
+}
+
+void strbuf_add_padded(struct strbuf *sb, uint64_t n, unsigned width)
+{
+	char digits[20]; /* of 2^64 - 1 */
+	size_t at = sizeof(digits);
+
+	while (n || (width > sizeof(digits) - at && at > 0)) {
+		digits[--at] = (char)('0' + n % 10);
+		n /= 10;
+	}
+	strbuf_add(sb, digits + at, sizeof(digits) - at);
+}
+
+void strbuf_add_u64(struct strbuf *sb, uint64_t n)
+{
+	strbuf_add_padded(sb, n, 1);
 }
 
 void strbuf_add_dims(struct strbuf *sb, const uint64_t *dims, unsigned ndim,
@@ -138,7 +157,7 @@ void strbuf_add_dims(struct strbuf *sb, const uint64_t *dims, unsigned ndim,
 	for (unsigned i = 0; i < ndim; i++) {
 		if (i)
 			strbuf_addc(sb, sep);
-		strbuf_addf(sb, "%llu", (unsigned long long)dims[i]);
+		strbuf_add_u64(sb, dims[i]);
 	}
 }
 

@@ -31,6 +31,10 @@ void strbuf_addc(struct strbuf *sb, char c);
 void strbuf_addf(struct strbuf *sb, const char *fmt, ...)
 	__attribute__((format(printf, 2, 3)));
 
+/* n in decimal digits; padded: in at least width of them, of at most 20. */
+void strbuf_add_u64(struct strbuf *sb, uint64_t n);
+void strbuf_add_padded(struct strbuf *sb, uint64_t n, unsigned width);
+
 /* s between quotes, as JSON: " \ and control bytes escaped, UTF-8 raw. */
 void strbuf_add_json(struct strbuf *sb, struct str s);
 

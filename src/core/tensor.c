@@ -9,7 +9,9 @@
 
 #include "core/cast.h"
 #include "core/checked.h"
+#include "core/extents.h"
 #include "core/gather.h"
+#include "core/scaled.h"
 
 uint64_t tensor_nelem(const struct tensor *t)
 {
@@ -35,6 +37,24 @@ bool tensor_nbytes(enum dtype dt, const uint64_t *dims, unsigned ndim,
 	return true;
 }
 
+static int stack_read(const struct tensor *t, uint64_t off, size_t n,
+		      uint8_t *buf, struct reader *rd)
+{
+	uint64_t each = t->nbytes / t->stack.n;
+	int err = 0;
+
+	while (n && !err) {
+		uint64_t at = off % each;
+		size_t step = (size_t)min_u64(each - at, n);
+
+		err = tensor_read(t->stack.v[off / each], at, step, buf, rd);
+		off += step;
+		buf += step;
+		n -= step;
+	}
+	return err;
+}
+
 int tensor_read(const struct tensor *t, uint64_t off, size_t n, void *buf,
 		struct reader *rd)
 {
@@ -42,82 +62,145 @@ int tensor_read(const struct tensor *t, uint64_t off, size_t n, void *buf,
 	case RECIPE_EXTENT:
 		return source_read(t->extent.src, t->extent.off + off, n, buf,
 				   rd->uncached);
+	case RECIPE_EXTENTS:
+		return extents_read(t, off, n, buf, rd);
+	case RECIPE_SCALED:
+		return scaled_read(t, off, n, buf, rd);
+	case RECIPE_STACK:
+		return stack_read(t, off, n, buf, rd);
 	case RECIPE_GATHER:
 		return gather_read(t, off, n, buf, rd);
+	case RECIPE_SLICE:
+		return tensor_read(t->slice.of, t->slice.off + off, n, buf, rd);
 	case RECIPE_CAST:
 		return cast_read(t, off, n, buf, rd);
 	}
 	return -EIO;
 }
 
+/* The tensor whose bytes come first in t; NULL where it is made of none. */
+static const struct tensor *first_part(const struct tensor *t)
+{
+	switch ((enum recipe)t->recipe) {
+	case RECIPE_EXTENT:
+	case RECIPE_EXTENTS:
+		break;
+	case RECIPE_SCALED:
+		return t->scaled->weight;
+	case RECIPE_STACK:
+		return t->stack.v[0];
+	case RECIPE_GATHER:
+		for (size_t i = 0; i < t->gather->npieces; i++)
+			if (t->gather->pieces[i].src)
+				return t->gather->pieces[i].src;
+		break;
+	case RECIPE_SLICE:
+		return t->slice.of;
+	case RECIPE_CAST:
+		return t->cast;
+	}
+	return NULL;
+}
+
 void tensor_first_byte(const struct tensor *t, const struct source **src,
 		       uint64_t *off)
 {
-	while (t->recipe != RECIPE_EXTENT) {
-		if (t->recipe == RECIPE_CAST) {
-			t = t->cast;
-		} else if (t->gather->npieces) {
-			t = t->gather->pieces[0].src;
-		} else { /* no elements: it stands nowhere */
-			*src = NULL;
-			*off = 0;
-			return;
-		}
+	const struct tensor *next;
+
+	while ((next = first_part(t)))
+		t = next;
+	*src = NULL; /* no elements, or zeros: it stands nowhere */
+	*off = 0;
+	if (t->recipe == RECIPE_EXTENT) {
+		*src = t->extent.src;
+		*off = t->extent.off;
+	} else if (t->recipe == RECIPE_EXTENTS && t->extents->n) {
+		*src = t->extents->parts[0].src;
+		*off = t->extents->parts[0].off;
 	}
-	*src = t->extent.src;
-	*off = t->extent.off;
 }
 
 /*
  * FNV-1a from a random basis, mixed at the end: a header with crafted names
  * must not make look-ups slow. The order of the table is never shown.
  */
-static uint64_t hash(const struct tensor_set *set, struct str s)
+static uint32_t hash(const struct tensor_set *set, struct str s)
 {
 	uint64_t h = set->seed;
 
 	for (size_t i = 0; i < s.n; i++)
 		h = (h ^ (unsigned char)s.p[i]) * UINT64_C(0x100000001b3);
 	h ^= h >> 32;
-	return h * UINT64_C(0x9e3779b97f4a7c15) >> 32;
+	return (uint32_t)(h * UINT64_C(0x9e3779b97f4a7c15) >> 32);
 }
 
 /* The slot of a name: where it is, or the free one where it belongs. */
-static uint32_t *slot_of(const struct tensor_set *set, struct str name)
+static struct tensor_slot *slot_of(const struct tensor_set *set,
+				   struct str name, uint32_t h)
 {
-	size_t i = hash(set, name) & (set->nslots - 1);
+	size_t mask = set->nslots - 1;
+	struct tensor_slot *s = &set->slots[h & mask];
 
-	while (set->slots[i] && !str_eq(set->v[set->slots[i] - 1].name, name))
-		i = (i + 1) & (set->nslots - 1);
-	return &set->slots[i];
+	while (s->place &&
+	       (s->hash != h || !str_eq(set->v[s->place - 1].name, name)))
+		s = &set->slots[(size_t)(s + 1 - set->slots) & mask];
+	return s;
 }
 
-static void rehash(struct tensor_set *set)
+/* Put what is in old slots into the set's new, empty ones. */
+static void move_slots(struct tensor_set *set, const struct tensor_slot *old,
+		       size_t n)
 {
-	memset(set->slots, 0, set->nslots * sizeof(*set->slots));
-	for (size_t i = 0; i < set->n; i++)
-		*slot_of(set, set->v[i].name) = (uint32_t)(i + 1);
+	size_t mask = set->nslots - 1;
+
+	for (size_t i = 0; i < n; i++) {
+		size_t at = old[i].hash & mask;
+
+		if (!old[i].place)
+			continue;
+		while (set->slots[at].place)
+			at = (at + 1) & mask;
+		set->slots[at] = old[i];
+	}
 }
 
 static int grow(struct tensor_set *set)
 {
 	size_t cap = set->cap ? 2 * set->cap : 64;
 	struct tensor *v = realloc(set->v, cap * sizeof(*v));
-	uint32_t *slots;
+	struct tensor_slot *old = set->slots;
+	size_t nold = set->nslots;
 
 	if (!v)
 		return -ENOMEM;
 	set->v = v;
-	slots = malloc(2 * cap * sizeof(*slots));
-	if (!slots)
+	set->slots = calloc(2 * cap, sizeof(*set->slots));
+	if (!set->slots) {
+		set->slots = old;
 		return -ENOMEM;
-	free(set->slots);
-	if (!set->nslots && getrandom(&set->seed, sizeof(set->seed), 0) < 0)
-		set->seed = (uint64_t)(uintptr_t)slots;
-	set->slots = slots;
+	}
+	if (!nold && getrandom(&set->seed, sizeof(set->seed), 0) < 0)
+		set->seed = (uint64_t)(uintptr_t)set->slots;
 	set->nslots = 2 * cap;
 	set->cap = cap;
-	rehash(set);
+	move_slots(set, old, nold);
+	free(old);
+	return 0;
+}
+
+/* order[i] moves to i: tell the slots. */
+static int renumber(struct tensor_set *set, const uint32_t *order)
+{
+	uint32_t *to = malloc((set->n + 1) * sizeof(*to));
+
+	if (!to)
+		return -ENOMEM;
+	for (size_t i = 0; i < set->n; i++)
+		to[order[i]] = (uint32_t)i;
+	for (size_t i = 0; i < set->nslots; i++)
+		if (set->slots[i].place)
+			set->slots[i].place = to[set->slots[i].place - 1] + 1;
+	free(to);
 	return 0;
 }
 
@@ -125,40 +208,63 @@ int tensor_set_reorder(struct tensor_set *set, const uint32_t *order)
 {
 	struct tensor *v = malloc((set->cap + 1) * sizeof(*v));
 
-	if (!v)
+	if (!v || renumber(set, order)) {
+		free(v);
 		return -ENOMEM;
+	}
 	for (size_t i = 0; i < set->n; i++)
 		v[i] = set->v[order[i]];
 	free(set->v);
 	set->v = v;
-	if (set->n)
-		rehash(set);
 	return 0;
 }
 
 int tensor_set_add(struct tensor_set *set, const struct tensor *t)
 {
-	uint32_t *slot;
+	struct tensor_slot *slot;
+	uint32_t h;
 
-	if (set->n == set->cap && grow(set))
+	if (set->n == UINT32_MAX || (set->n == set->cap && grow(set)))
 		return -ENOMEM;
-	slot = slot_of(set, t->name);
-	if (*slot)
+	h = hash(set, t->name);
+	slot = slot_of(set, t->name, h);
+	if (slot->place)
 		return -EEXIST;
 	set->v[set->n++] = *t;
-	*slot = (uint32_t)set->n;
+	*slot = (struct tensor_slot){(uint32_t)set->n, h};
 	return 0;
 }
 
 const struct tensor *tensor_set_find(const struct tensor_set *set,
 				     struct str name)
 {
-	uint32_t *slot;
+	const struct tensor_slot *slot;
 
 	if (!set->nslots)
 		return NULL;
-	slot = slot_of(set, name);
-	return *slot ? &set->v[*slot - 1] : NULL;
+	slot = slot_of(set, name, hash(set, name));
+	return slot->place ? &set->v[slot->place - 1] : NULL;
+}
+
+int tensor_set_drop(struct tensor_set *set, const bool *gone)
+{
+	struct tensor_set fresh = TENSOR_SET_INIT;
+	int ret = 0;
+
+	for (size_t i = 0; i < set->n && !ret; i++)
+		if (!gone[i])
+			ret = tensor_set_add(&fresh, &set->v[i]);
+	if (ret) {
+		tensor_set_release(&fresh);
+		return ret;
+	}
+	free(set->v);
+	free(set->slots);
+	fresh.arena = set->arena;
+	fresh.sources = set->sources;
+	fresh.nsources = set->nsources;
+	*set = fresh;
+	return 0;
 }
 
 int tensor_set_own(struct tensor_set *set, struct source *s)

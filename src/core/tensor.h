@@ -7,7 +7,11 @@
  * Recipes, in the order in which they compose:
  *
  *   extent   nbytes bytes of a source at an offset
+ *   extents  several runs of bytes, of one source or more (core/extents.h)
+ *   scaled   block-scaled fp8 as bf16 (core/scaled.h)
+ *   stack    tensors of one size, one behind the other
  *   gather   elements of other tensors, as a pattern says (core/gather.h)
+ *   slice    nbytes bytes of another tensor at an offset
  *   cast     another tensor's elements in another floating type (core/cast.h)
  */
 #ifndef WC_CORE_TENSOR_H
@@ -28,9 +32,19 @@
 /* Names go into file names, headers and index lines; real ones have < 200. */
 #define TENSOR_MAX_NAME 4096
 
-enum recipe { RECIPE_EXTENT, RECIPE_GATHER, RECIPE_CAST };
+enum recipe {
+	RECIPE_EXTENT,
+	RECIPE_EXTENTS,
+	RECIPE_SCALED,
+	RECIPE_STACK,
+	RECIPE_GATHER,
+	RECIPE_SLICE,
+	RECIPE_CAST,
+};
 
+struct extents;
 struct gather;
+struct scaled;
 
 struct tensor {
 	struct str name;
@@ -44,7 +58,17 @@ struct tensor {
 			struct source *src;
 			uint64_t off; /* bytes from the start of src */
 		} extent;
+		const struct extents *extents;
+		const struct scaled *scaled;
+		struct {
+			const struct tensor *const *v; /* [n] */
+			uint64_t n;
+		} stack;
 		const struct gather *gather;
+		struct {
+			const struct tensor *of;
+			uint64_t off; /* bytes */
+		} slice;
 		const struct tensor *cast; /* read this, cast to dtype */
 	};
 };
@@ -70,12 +94,18 @@ int tensor_read(const struct tensor *t, uint64_t off, size_t n, void *buf,
 void tensor_first_byte(const struct tensor *t, const struct source **src,
 		       uint64_t *off);
 
+/* A slot of the hash table, open addressing. */
+struct tensor_slot {
+	uint32_t place; /* index + 1, 0 is free */
+	uint32_t hash;	/* of its name: most others are told apart by it */
+};
+
 /* An ordered, hashed set of tensors and what they borrow from. */
 struct tensor_set {
 	struct arena arena; /* names, dims, recipes */
 	struct tensor *v;   /* [n] in order; stable once building is over */
 	size_t n, cap;
-	uint32_t *slots; /* open addressing: index + 1, 0 is free */
+	struct tensor_slot *slots;
 	size_t nslots;
 	uint64_t seed; /* of the hash: names come from files */
 	struct source **sources; /* [nsources], owned, in file order */
@@ -99,6 +129,9 @@ const struct tensor *tensor_set_find(const struct tensor_set *set,
 
 /* Put v[order[i]] at place i; order is a permutation. 0 or -ENOMEM. */
 int tensor_set_reorder(struct tensor_set *set, const uint32_t *order);
+
+/* Take out the tensors i with gone[i]; the others move. 0 or -ENOMEM. */
+int tensor_set_drop(struct tensor_set *set, const bool *gone);
 
 /* Take ownership of a source. Returns 0 or -ENOMEM (s is then still yours). */
 int tensor_set_own(struct tensor_set *set, struct source *s);

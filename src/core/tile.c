@@ -46,7 +46,7 @@ struct slot {
 struct tile_cache {
 	pthread_mutex_t lock; /* of all that follows but the tiles' bytes */
 	struct slot slots[NSLOTS];
-	uint64_t clock; /* claims so far */
+	uint64_t clock;		     /* claims so far */
 	const struct tensor *missed; /* the last small read that found none */
 	uint64_t missed_off;	     /* of its tile */
 	unsigned misses;	     /* in a row */

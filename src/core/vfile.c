@@ -6,6 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <zlib.h>
+
 #include "core/checked.h"
 
 /* Append *r with nbytes at the end of the file. */
@@ -60,6 +62,13 @@ int vfile_add_bytes(struct vfile *f, const char *p, uint64_t nbytes)
 	return append(f, r, nbytes);
 }
 
+int vfile_add_checksum(struct vfile *f, struct checksum *c)
+{
+	struct region r = {.kind = REGION_CHECKSUM, .checksum = c};
+
+	return append(f, r, CHECKSUM_NBYTES);
+}
+
 void vfile_window(struct vfile *f, const struct vfile *whole, uint64_t off,
 		  uint64_t nbytes)
 {
@@ -95,6 +104,48 @@ uint64_t vfile_next_tensor(const struct vfile *f, uint64_t off)
 	return i < f->nregions ? f->regions[i].off - f->base : f->nbytes;
 }
 
+static int checksum_compute(const struct checksum *c, uint32_t *out,
+			    struct reader *rd)
+{
+	static const uint8_t zeros[16];
+	uint64_t left = c->tensor->nbytes;
+	uLong crc = crc32(0, NULL, 0);
+
+	while (left > 0) {
+		size_t n = min_size(left, READER_BLOCK);
+		int err = tensor_read(c->tensor, c->tensor->nbytes - left, n,
+				      rd->block, rd);
+
+		if (err)
+			return err;
+		crc = crc32(crc, rd->block, (uInt)n);
+		left -= n;
+	}
+	*out = (uint32_t)crc32(crc, zeros, (uInt)c->npad);
+	return 0;
+}
+
+static int checksum_read(struct checksum *c, uint64_t skip, size_t n, void *buf,
+			 struct reader *rd)
+{
+	uint64_t cell = atomic_load_explicit(&c->cell, memory_order_relaxed);
+	uint8_t bytes[CHECKSUM_NBYTES];
+	uint32_t crc = (uint32_t)cell;
+
+	if (!cell) {
+		int err = checksum_compute(c, &crc, rd);
+
+		if (err)
+			return err;
+		atomic_store_explicit(&c->cell, CHECKSUM_KNOWN | crc,
+				      memory_order_relaxed);
+	}
+	for (unsigned i = 0; i < CHECKSUM_NBYTES; i++)
+		bytes[i] = (uint8_t)(crc >> 8 * i);
+	memcpy(buf, bytes + skip, n);
+	return 0;
+}
+
 static int render_read(const struct vfile *f, const struct region *r,
 		       uint64_t skip, size_t n, void *buf, struct reader *rd)
 {
@@ -118,6 +169,8 @@ static int region_read(const struct vfile *f, const struct region *r,
 	case REGION_SOURCE:
 		return source_read(r->source, r->from + skip, n, buf,
 				   rd->uncached);
+	case REGION_CHECKSUM:
+		return checksum_read(r->checksum, skip, n, buf, rd);
 	case REGION_BYTES:
 		memcpy(buf, r->bytes + r->from + skip, n);
 		return 0;

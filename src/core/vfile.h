@@ -8,22 +8,39 @@
  *                     render   tensor      render          tensor
  *
  * A file may be a window on the regions of another (a ckpt shard is a run of
- * parameters of the whole ckpt). Immutable once laid out.
+ * parameters of the whole ckpt). Immutable once laid out, but for the cells of
+ * checksums.
  */
 #ifndef WC_CORE_VFILE_H
 #define WC_CORE_VFILE_H
 
+#include <stdatomic.h>
 #include <stddef.h>
 #include <stdint.h>
 
 #include "core/tensor.h"
 
 enum region_kind {
-	REGION_RENDER, /* f->render(f->ctx, number) makes it */
-	REGION_TENSOR, /* bytes from.. of a tensor */
-	REGION_SOURCE, /* bytes from.. of a source, passed through */
-	REGION_BYTES,  /* bytes in memory: reports */
+	REGION_RENDER,	 /* f->render(f->ctx, number) makes it */
+	REGION_TENSOR,	 /* bytes from.. of a tensor */
+	REGION_SOURCE,	 /* bytes from.. of a source, passed through */
+	REGION_BYTES,	 /* bytes in memory: reports */
+	REGION_CHECKSUM, /* the CRC-32 of a tensor's bytes */
 };
+
+/*
+ * The CRC-32 of a tensor's bytes and of npad zeros behind them. It is computed
+ * when it is first read, by reading the tensor once. No lock is held meanwhile:
+ * readers that come together compute it each, and store the same value.
+ */
+struct checksum {
+	const struct tensor *tensor;
+	uint32_t npad;
+	atomic_uint_fast64_t cell; /* 0, or CHECKSUM_KNOWN | the CRC */
+};
+
+#define CHECKSUM_KNOWN (UINT64_C(1) << 32)
+#define CHECKSUM_NBYTES 4 /* little-endian */
 
 struct region {
 	uint64_t off; /* in the file; the next region's is its end */
@@ -31,6 +48,7 @@ struct region {
 		const struct tensor *tensor;
 		struct source *source;
 		const char *bytes;
+		struct checksum *checksum;
 		uint64_t number; /* of what is to be rendered */
 	};
 	uint64_t from; /* first byte taken of tensor, source or bytes */
@@ -62,6 +80,9 @@ int vfile_add_tensor(struct vfile *f, const struct tensor *t, uint64_t from,
 		     uint64_t nbytes);
 int vfile_add_source(struct vfile *f, struct source *s);
 int vfile_add_bytes(struct vfile *f, const char *p, uint64_t nbytes);
+
+/* CHECKSUM_NBYTES; c must outlive f. */
+int vfile_add_checksum(struct vfile *f, struct checksum *c);
 
 /* Make *f the bytes [off, off+nbytes) of whole, which must outlive it. */
 void vfile_window(struct vfile *f, const struct vfile *whole, uint64_t off,

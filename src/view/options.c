@@ -12,7 +12,7 @@
 #define DEFAULT_SHARD_NBYTES UINT64_C(5000000000)
 
 const char *const view_option_values[] = {"model", "to",	 "dtype", "set",
-					  "rules", "shard-size", NULL};
+					  "rules", "key", "shard-size", NULL};
 const char *const view_option_flags[] = {"partial", NULL};
 
 void view_options_init(struct view_options *o)
@@ -146,6 +146,8 @@ int view_options_take(struct view_options *o, const char *key,
 {
 	if (strcmp(key, "model") == 0)
 		o->model = strcmp(value, "auto") == 0 ? NULL : value;
+	else if (strcmp(key, "key") == 0)
+		o->key = value;
 	else if (strcmp(key, "rules") == 0)
 		o->rules = value;
 	else if (strcmp(key, "partial") == 0)

@@ -17,6 +17,7 @@ enum view_side { SIDE_AUTO, SIDE_MS, SIDE_HF, SIDE_RAW };
 struct view_options {
 	const char *source;
 	const char *model; /* NULL: auto */
+	const char *key;   /* of the weights in a PyTorch file, or NULL */
 	const char *rules; /* a table of the user's own, or NULL */
 	enum view_side to;
 	bool cast;	       /* --dtype other than source */
@@ -33,9 +34,9 @@ void view_options_release(struct view_options *o);
 
 /*
  * Take one "key" / value pair of the shared options (key without dashes:
- * "model", "to", "dtype", "set", "rules", "partial", "shard-size"); value is
- * borrowed, NULL for flags. Returns 0, -ENOENT if the key is not one of them,
- * or -EINVAL with ERR_USAGE.
+ * "model", "to", "dtype", "set", "key", "rules", "partial", "shard-size");
+ * value is borrowed, NULL for flags. Returns 0, -ENOENT if the key is not one
+ * of them, or -EINVAL with ERR_USAGE.
  */
 int view_options_take(struct view_options *o, const char *key,
 		      const char *value, struct error *err);

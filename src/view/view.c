@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "models/dequant.h"
 #include "view/view_priv.h"
 
 /* Only the keys that a table knows can be set. */
@@ -35,7 +36,9 @@ static int open_plan(struct view *v, struct error *err)
 
 	if (v->opt.to == SIDE_RAW)
 		return plan_raw(&v->plan, src, &o, err);
-	ret = models_open(&v->models, v->opt.rules, err);
+	ret = dequant(&v->source.tensors, v->config, &v->nscaled, err);
+	if (!ret)
+		ret = models_open(&v->models, v->opt.rules, err);
 	if (!ret)
 		ret = models_choose(&v->models, v->opt.model, v->config, src, 0,
 				    v->source.is_adapter, &v->table, err);
@@ -58,12 +61,23 @@ static void take_mtime(struct view *v)
 	}
 }
 
+static int open_source(struct view *v, struct error *err)
+{
+	struct source_options opt = SOURCE_OPTIONS_INIT;
+
+	opt.key = v->opt.key;
+	/* two bytes without a type are of the one that is asked for */
+	if (v->opt.cast && dtype_width(v->opt.dtype) == 2)
+		opt.void2 = v->opt.dtype;
+	return checkpoint_open(&v->source, v->opt.source, &opt, err);
+}
+
 static int open_all(struct view *v, struct error *err)
 {
 	int ret = check_side(v, err);
 
 	if (!ret)
-		ret = checkpoint_open(&v->source, v->opt.source, err);
+		ret = open_source(v, err);
 	if (!ret && v->source.config_path)
 		ret = config_open(&v->config, v->source.config_path, err);
 	if (!ret)

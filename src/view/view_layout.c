@@ -143,11 +143,16 @@ static int add_index(struct view *v, uint32_t dir, const char *prefix,
 static int add_safetensors(struct view *v, struct error *err)
 {
 	const struct tensor_set *set = &v->plan.target;
-	uint32_t dir = add_dir(v, VIEW_ROOT, "safetensors");
+	uint32_t dir;
 	size_t i = 0;
 
+	for (; i < set->n; i++)
+		if (!safetensors_can_hold(set->v[i].dtype))
+			return 0; /* the report says so */
+	dir = add_dir(v, VIEW_ROOT, "safetensors");
 	if (!dir)
 		return error_nomem(err);
+	i = 0;
 	do {
 		size_t end = shard_end(v, i);
 		struct vfile *f = new_file(v);

@@ -29,6 +29,12 @@ static const char *file_of(const struct tensor *t)
 	return src ? base_name(src->path) : "";
 }
 
+static void add_file(struct strbuf *out, const char *file)
+{
+	strbuf_adds(out, file);
+	strbuf_adds(out, ": ");
+}
+
 void view_add_sources(const struct view *v, size_t i, struct strbuf *out)
 {
 	const struct origin *o = &v->plan.origins[i];
@@ -40,17 +46,19 @@ void view_add_sources(const struct view *v, size_t i, struct strbuf *out)
 
 		strbuf_adds(out, k ? ", " : "");
 		if (!last || strcmp(last, file) != 0)
-			strbuf_addf(out, "%s: ", file);
+			add_file(out, file);
 		strbuf_add_tsv(out, t->name);
 		last = file;
 	}
 }
 
 /* Elements change places; a pattern may also leave them where they are. */
-static bool is_gather(const struct tensor *t)
+static bool is_rearranged(const struct tensor *t)
 {
-	return t->recipe == RECIPE_GATHER ||
-	       (t->recipe == RECIPE_CAST && is_gather(t->cast));
+	while (t->recipe == RECIPE_CAST)
+		t = t->cast;
+	return t->recipe == RECIPE_GATHER || t->recipe == RECIPE_STACK ||
+	       t->recipe == RECIPE_SLICE;
 }
 
 void view_add_how(const struct view *v, size_t i, struct strbuf *out)
@@ -63,7 +71,7 @@ void view_add_how(const struct view *v, size_t i, struct strbuf *out)
 		strbuf_adds(out, "as it is");
 	else if (o->kind == ORIGIN_COPY)
 		strbuf_adds(out, "copy");
-	else if (is_gather(t))
+	else if (is_rearranged(t))
 		strbuf_addstr(out, pattern_text(o->rule->pattern));
 	else
 		strbuf_adds(out, "=");
@@ -73,12 +81,18 @@ void view_add_how(const struct view *v, size_t i, struct strbuf *out)
 			    view_dtype_word(v, t->dtype));
 }
 
-static void add_shape(const struct tensor *t, struct strbuf *out)
+/* The columns of type and shape. */
+static void add_type(const struct view *v, const struct tensor *t,
+		     struct strbuf *out)
 {
+	strbuf_adds(out, "\t");
+	strbuf_adds(out, view_dtype_word(v, t->dtype));
+	strbuf_adds(out, "\t");
 	if (t->ndim)
 		strbuf_add_dims(out, t->dims, t->ndim, 'x');
 	else
 		strbuf_adds(out, "scalar");
+	strbuf_adds(out, "\t");
 }
 
 static void add_shown(const struct view *v, size_t i, struct strbuf *out)
@@ -86,9 +100,7 @@ static void add_shown(const struct view *v, size_t i, struct strbuf *out)
 	const struct tensor *t = &v->plan.target.v[i];
 
 	strbuf_add_tsv(out, t->name);
-	strbuf_addf(out, "\t%s\t", view_dtype_word(v, t->dtype));
-	add_shape(t, out);
-	strbuf_adds(out, "\t");
+	add_type(v, t, out);
 	view_add_sources(v, i, out);
 	strbuf_adds(out, "\t");
 	view_add_how(v, i, out);
@@ -100,9 +112,9 @@ static void add_dropped(const struct view *v, size_t i, struct strbuf *out)
 	const struct tensor *t =
 		&v->source.tensors.v[v->plan.dropped[i].source];
 
-	strbuf_addf(out, "-\t%s\t", view_dtype_word(v, t->dtype));
-	add_shape(t, out);
-	strbuf_addf(out, "\t%s: ", file_of(t));
+	strbuf_adds(out, "-");
+	add_type(v, t, out);
+	add_file(out, file_of(t));
 	strbuf_add_tsv(out, t->name);
 	strbuf_adds(out, "\tdropped\n");
 }

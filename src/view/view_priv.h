@@ -24,6 +24,7 @@ struct view {
 	struct view_options opt; /* texts borrowed from the caller */
 	struct checkpoint source;
 	struct config *config; /* or NULL */
+	size_t nscaled;	       /* source tensors of block-scaled fp8 */
 	struct models models;
 	const struct table *table; /* NULL: raw */
 	struct scope scope;

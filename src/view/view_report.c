@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "formats/ckpt.h"
+#include "formats/safetensors.h"
 #include "view/memory.h"
 #include "view/view_priv.h"
 
@@ -59,6 +60,11 @@ static void add_source(const struct view *v, struct strbuf *sb)
 	add_size(sb, data_nbytes(set));
 	strbuf_addc(sb, '\n');
 	strbuf_addstr(sb, strbuf_str(&v->source.notes));
+	if (v->nscaled)
+		strbuf_addf(sb,
+			    "block-scaled fp8, read as BF16 by its scales: %zu "
+			    "tensors\n",
+			    v->nscaled);
 }
 
 /* How an option came to its value; unnamed ones are assumptions. */
@@ -132,10 +138,17 @@ static void add_forms(const struct view *v, struct strbuf *sb)
 		strbuf_addf(sb, "\nmodel.ckpt and ckpt/ are left out: %s\n",
 			    v->no_ckpt);
 	for (size_t i = 0; i < set->n; i++) {
+		if (!safetensors_can_hold(set->v[i].dtype))
+			strbuf_addf(sb,
+				    "safetensors/ is left out: it cannot hold "
+				    "%s: %.*s\n",
+				    dtype_info(set->v[i].dtype)->safetensors,
+				    STR_ARG(set->v[i].name));
 		if (v->ckpt && !set->v[i].nbytes)
 			strbuf_addf(sb, "empty, so not in model.ckpt: %.*s\n",
 				    STR_ARG(set->v[i].name));
-		if (!ckpt_can_hold(set->v[i].dtype))
+		if (safetensors_can_hold(set->v[i].dtype) &&
+		    !ckpt_can_hold(set->v[i].dtype))
 			strbuf_addf(sb,
 				    "MindSpore's safetensors reader does not "
 				    "know %s: %.*s\n",

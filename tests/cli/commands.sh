@@ -90,7 +90,7 @@ check 'models: the table in README.md is this one' \
 # ---- the command line
 check '--help succeeds' "$WCONV" --help
 check '--version succeeds' "$WCONV" --version
-refuses 'no command' 1 'command' 
+refuses 'no command' 1 'command'
 refuses 'an unknown command' 1 'frobnicate' frobnicate "$MODEL"
 refuses 'a missing argument' 1 'usage: wconv cat' cat "$MODEL"
 refuses 'an unknown option' 1 '--frobnicate' list --frobnicate "$MODEL"

@@ -72,6 +72,14 @@ check 'a name that is too long is absent' [ ! -e "$mnt/$long" ]
 check 'a file is no directory' [ ! -e "$mnt/model.ckpt/x" ]
 
 check 'every call that writes gives EROFS' "$READERS" erofs "$mnt" model.ckpt
+if is_root; then
+	mount -i -o remount,rw "$mnt"
+	check 'every call that writes gives EROFS when remounted rw' \
+		"$READERS" erofs "$mnt" model.ckpt
+	mount -i -o remount,ro "$mnt"
+else
+	skip 'remounted read-write' 'needs root'
+fi
 equal 'the mount is read-only' ro \
 	"$(awk -v m="$mnt" '$5 == m { print substr($6, 1, 2) }' \
 		/proc/self/mountinfo)"

@@ -86,6 +86,14 @@ nobody_serves() {
 	! grep -qsaF -f "$tmp/mnt-pattern" /proc/[0-9]*/cmdline
 }
 
+# processes NAME - of those that serve $mnt: wconvfs or wconvfs-keeper.
+processes() {
+	for p in $(grep -lsaF -f "$tmp/mnt-pattern" /proc/[0-9]*/cmdline); do
+		p=${p%/cmdline}
+		[ "$(cat "$p/comm" 2>/dev/null)" != "$1" ] || echo "${p#/proc/}"
+	done
+}
+
 # serve ARG... - mount at $mnt in a foreground process, $pid.
 serve() {
 	"$READERS" default-signals "$WCONVFS" -f "$@" "$mnt" 2>"$tmp/err" &
@@ -96,12 +104,22 @@ serve() {
 	finish
 }
 
+ended() {
+	[ ! -e "/proc/$pid" ] || grep -q '^State:.Z' "/proc/$pid/status"
+}
+
+# reap - wait for the end of what serve started; its exit code is in $code.
+reap() {
+	code=0
+	wait_until ended || { not_ok 'wconvfs ends' && kill -KILL "$pid"; }
+	wait "$pid" 2>/dev/null || code=$?
+	pid=
+}
+
 # stop [SIGNAL] - end what serve started; its exit code is in $code.
 stop() {
-	code=0
 	kill -"${1:-TERM}" "$pid"
-	wait "$pid" || code=$?
-	pid=
+	reap
 }
 
 # daemon ARG... - mount at $mnt as a daemon; the exit code is in $code.

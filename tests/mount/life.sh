@@ -56,12 +56,52 @@ for signal in TERM INT HUP; do
 	done
 done
 
-serve "$MODEL"
+"$WCONV" cat "$MODEL" model.ckpt >"$tmp/want"
+for signal in TERM INT HUP; do
+	serve --cache=direct "$MODEL"
+	exec 9<"$mnt/model.ckpt"
+	kill -$signal "$pid"
+	check "SIG$signal with an open file unmounts" wait_until not_mounted
+	check '... which is read to its end' cmp - "$tmp/want" <&9
+	check '... by a process that goes on' kill -0 "$pid"
+	exec 9<&-
+	reap
+	equal '... until it is closed: exit code 0' 0 $code
+	[ $code = 0 ] || sed 's/^/# /' "$tmp/err"
+done
+
+serve --cache=direct "$MODEL"
 exec 9<"$mnt/model.ckpt"
+kill -TERM "$pid"
+wait_until not_mounted
 stop TERM
-equal 'SIGTERM with an open file ends with 0' 0 $code
-check 'SIGTERM with an open file unmounts' not_mounted
+equal 'a second SIGTERM ends it at once' $((128 + 15)) $code
+check '... reads of the open file fail' sh -c '! cat <&9'
 exec 9<&-
+
+serve --cache=direct "$MODEL"
+exec 9<"$mnt/model.ckpt"
+kill -TERM "$pid"
+wait_until not_mounted
+first=$pid
+serve "$MODEL" 9<&-
+check 'the place of one that is served to its end is free' \
+	cmp "$mnt/model.ckpt" "$tmp/want"
+exec 9<&-
+wait "$first"
+check '... and not touched when it ends' mounted
+stop
+
+(
+	trap '' HUP
+	exec "$WCONVFS" -f "$MODEL" "$mnt" 2>"$tmp/err"
+) &
+pid=$!
+wait_until mounted
+kill -HUP "$pid"
+sleep 0.2
+check 'a signal that is ignored from the start stays so' mounted
+stop
 
 serve "$MODEL"
 if is_root; then
@@ -88,9 +128,8 @@ check '-d stays in the foreground and shows requests' \
 # --- a dead mount ---
 
 serve "$MODEL"
-kill -KILL "$pid"
-wait "$pid" 2>/dev/null
-pid=
+kill -KILL "$(processes wconvfs-keeper)"
+stop KILL
 daemon "$MODEL"
 sentence 'a stale mount' 5 "fusermount3 -u $mnt"
 fusermount3 -u "$mnt"

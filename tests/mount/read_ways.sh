@@ -92,21 +92,25 @@ all_ways() {
 	check "$what: 16 readers at once" by many
 }
 
+# each_cache WHAT SOURCE ARG... - all ways with each --cache.
+each_cache() {
+	name=$1
+	shift
+	for cache in auto page direct; do
+		serve --cache=$cache "$@"
+		if [ $cache = auto ]; then
+			list_files
+			cat_all "$@" || not_ok "$name: wconv cat"
+		fi
+		all_ways "$name" $cache
+		stop
+	done
+}
+
+each_cache 'golden model' "$MODEL"
 make_model "$tmp/model"
-for cache in auto page direct; do
-	serve --cache=$cache "$MODEL"
-	list_files
-	cat_all "$MODEL" || not_ok "wconv cat $MODEL"
-	all_ways 'golden model' $cache
-	stop
-	serve --cache=$cache --dtype=fp32 --set=qkv_concat=true \
-		--shard-size=5MB "$tmp/model"
-	list_files
-	cat_all --dtype=fp32 --set=qkv_concat=true --shard-size=5MB \
-		"$tmp/model" || not_ok "wconv cat of a made model"
-	all_ways 'made model, fused and cast' $cache
-	stop
-done
+each_cache 'made model, fused and cast' "$tmp/model" --dtype=fp32 \
+	--set=qkv_concat=true --shard-size=5MB
 
 serve -s "$MODEL"
 list_files

@@ -291,10 +291,9 @@ static void make_scalars(struct made *m, const struct sizes *s)
 	shape(m, 1, s->a, 1, 1, 1);
 	for (size_t k = 0; k < s->a; k++) {
 		child(m, 2);
+		PIECE(m, k, s->a - 1 - k, 1, {1, 1, 1});
 		if (k % 2)
-			PIECE(m, k, s->a - 1 - k, 1, {1, 1, 1});
-		else
-			add_piece(m, k, s->a - 1 - k, 1, NULL, 0);
+			m->pieces[k].naxes = 0;
 	}
 }
 
@@ -310,19 +309,37 @@ const struct gather_case gather_cases[] = {
 	{"qkv bias", make_qkv, from_qkv, {3, 4, 1, 3}, {40, 5, 1, 300}},
 	{"rows", make_rows, from_rows, {5, 0, 6, 0}, {300, 0, 211, 0}},
 	{"rows of one", make_rows, from_rows, {29, 0, 1, 0}, {45000, 0, 1, 0}},
-	{"a b -> b a", make_transpose, from_transpose, {7, 9, 0, 0},
+	{"a b -> b a",
+	 make_transpose,
+	 from_transpose,
+	 {7, 9, 0, 0},
 	 {307, 401, 0, 0}},
-	{"wide a b -> b a", make_transpose, from_transpose, {3, 21, 0, 0},
+	{"wide a b -> b a",
+	 make_transpose,
+	 from_transpose,
+	 {3, 21, 0, 0},
 	 {13, 9001, 0, 0}},
-	{"tall a b -> b a", make_transpose, from_transpose, {21, 3, 0, 0},
+	{"tall a b -> b a",
+	 make_transpose,
+	 from_transpose,
+	 {21, 3, 0, 0},
 	 {9001, 13, 0, 0}},
 	{"experts", make_experts, from_experts, {4, 5, 3, 0}, {97, 111, 11, 0}},
-	{"fused experts", make_fused_experts, from_fused_experts, {4, 3, 2, 0},
+	{"fused experts",
+	 make_fused_experts,
+	 from_fused_experts,
+	 {4, 3, 2, 0},
 	 {75, 160, 5, 0}},
 	{"halves", make_halves, from_halves, {2, 3, 4, 0}, {7, 32, 170, 0}},
-	{"halves bias", make_halves, from_halves, {4, 8, 1, 0},
+	{"halves bias",
+	 make_halves,
+	 from_halves,
+	 {4, 8, 1, 0},
 	 {290, 128, 1, 0}},
-	{"long halves", make_halves, from_halves, {1, 2, 14, 0},
+	{"long halves",
+	 make_halves,
+	 from_halves,
+	 {1, 2, 14, 0},
 	 {2, 5, 4099, 0}},
 	{"pairs", make_pairs, from_pairs, {4, 7, 0, 0}, {200, 190, 0, 0}},
 	{"split", make_split, from_split, {4, 0, 3, 5}, {50, 0, 60, 20}},
@@ -330,7 +347,10 @@ const struct gather_case gather_cases[] = {
 	{"swap bias", make_swap, from_swap, {3, 4, 1, 4}, {3, 400, 1, 64}},
 	{"concat", make_concat, from_concat, {6, 4, 5, 0}, {100, 300, 437, 0}},
 	{"conv", make_conv, from_conv, {4, 5, 2, 2}, {64, 128, 3, 3}},
-	{"a b c -> c b a", make_reverse, from_reverse, {4, 5, 3, 0},
+	{"a b c -> c b a",
+	 make_reverse,
+	 from_reverse,
+	 {4, 5, 3, 0},
 	 {40, 50, 41, 0}},
 	{"scalars", make_scalars, from_scalars, {9, 0, 0, 0}, {11, 0, 0, 0}},
 };

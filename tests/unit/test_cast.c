@@ -245,8 +245,9 @@ static void check_widening(const struct small *s)
 		float f;
 
 		if (is_nan(s, i)) {
-			ck_assert_uint_eq(out[i], sign | 0x7f800000u |
-							  mant << (23 - s->nmant));
+			ck_assert_uint_eq(out[i],
+					  sign | 0x7f800000u |
+						  mant << (23 - s->nmant));
 			continue;
 		}
 		memcpy(&f, &out[i], sizeof(f));
@@ -331,7 +332,7 @@ START_TEST(narrows_f64_to_f32)
 	for (int i = 0; i < 100000; i++)
 		check_f32_step((uint32_t)test_random(&seed) % 0x7f800000u);
 	for (uint32_t i = 0; i < 100; i++) {
-		check_f32_step(i);		 /* zero, the first subnormals */
+		check_f32_step(i); /* zero, the first subnormals */
 		check_f32_step(0x007fffceu + i); /* to the first normals */
 		check_f32_step(0x7f7fffffu - i); /* the last numbers */
 	}
@@ -494,7 +495,8 @@ END_TEST
 Suite *suite_cast(void)
 {
 	Suite *s = suite_create("cast");
-	TCase *values = tcase_create("values"), *ranges = tcase_create("ranges");
+	TCase *values = tcase_create("values"),
+	      *ranges = tcase_create("ranges");
 
 	tcase_add_test(values, narrows_f32_to_f16);
 	tcase_add_test(values, narrows_f32_to_bf16);

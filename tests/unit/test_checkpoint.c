@@ -9,6 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/slurp.h"
 #include "formats/checkpoint.h"
 
 Suite *suite_checkpoint(void);
@@ -78,10 +79,12 @@ static void teardown(void)
 	ck_assert_int_eq(rmdir(dir), 0);
 }
 
+static const struct source_options plain = SOURCE_OPTIONS_INIT;
+
 static int open_path(const char *path)
 {
 	error_release(&err);
-	return checkpoint_open(&c, path, &err);
+	return checkpoint_open(&c, path, &plain, &err);
 }
 
 /* The source holds the tensors called after the letters, in that order. */
@@ -236,6 +239,60 @@ START_TEST(other_single_names)
 }
 END_TEST
 
+/* A PyTorch file of one tensor of the corpus, called w. */
+static void put_torch(const char *name)
+{
+	struct strbuf sb = STRBUF_INIT;
+
+	ck_assert_int_eq(slurp(&sb, "tests/golden/formats/torch/plain.pt",
+			       1 << 20, &err),
+			 0);
+	put(name, sb.p, sb.len);
+	strbuf_release(&sb);
+}
+
+START_TEST(pytorch_files)
+{
+	put_torch("training_args.bin");
+	put_torch("optimizer.pt");
+	REFUSED("", "no weights");
+	put_torch("anything.pth");
+	expect(".", "w");
+	put_torch("other.bin");
+	expect(".", "w");
+	put_torch("more.bin");
+	REFUSED("", "2 files of weights", "more.bin, other.bin");
+	put_torch("pytorch_model.bin");
+	expect(".", "w");
+	ck_assert_int_eq(unlink(in_dir("pytorch_model.bin")), 0);
+	put_text("pytorch_model.bin.index.json",
+		 "{\"metadata\":{},\"weight_map\":{\"w\":\"more.bin\"}}");
+	expect(".", "w");
+	expect("more.bin", "w");
+	expect("other.bin", "w");
+	put_text("pytorch_model.bin.index.json",
+		 "{\"metadata\":{},\"weight_map\":{\"v\":\"more.bin\"}}");
+	REFUSED("", "do not have: v");
+	put_shard("model.safetensors", "a");
+	expect(".", "a");
+}
+END_TEST
+
+START_TEST(a_directory_of_arrays)
+{
+	static const char array[] =
+		"\x93NUMPY\1\0\x36\0"
+		"{'descr': '|u1', 'fortran_order': False, 'shape': ()}\n\5";
+
+	put("b.npy", array, sizeof(array) - 1);
+	put("a.npy", array, sizeof(array) - 1);
+	expect(".", "ab");
+	expect("b.npy", "b");
+	put_shard("model.safetensors", "z");
+	expect(".", "z");
+}
+END_TEST
+
 START_TEST(adapters)
 {
 	put_shard("adapter_model.safetensors", "ab");
@@ -251,7 +308,7 @@ START_TEST(adapters)
 	ck_assert(c.is_adapter);
 	checkpoint_release(&c);
 	put_text("pytorch_model.bin", "PK\3\4");
-	REFUSED("", "PyTorch");
+	REFUSED("", "pytorch_model.bin", "zip archive");
 	put_shard("model.safetensors", "m");
 	expect_at(dir, "m");
 	ck_assert(!c.is_adapter);
@@ -264,17 +321,20 @@ START_TEST(forms_that_cannot_be_read)
 	REFUSED("", "no weights", dir);
 	REFUSED("nothing", "No such file");
 	put_text("pytorch_model.bin", "PK\3\4....");
-	REFUSED("", "pytorch_model.bin", "PyTorch", "safetensors copy");
-	REFUSED("pytorch_model.bin", "PyTorch", "safetensors copy");
+	REFUSED("", "pytorch_model.bin", "no whole zip archive");
+	REFUSED("pytorch_model.bin", "no whole zip archive");
 	put_text("x", "PK\3\4....");
-	REFUSED("x", "PyTorch");
+	REFUSED("x", "no whole zip archive");
+	put_text("y.pth", "hello, hello");
+	REFUSED("y.pth", "y.pth", "no PyTorch file");
+	unlink(in_dir("y.pth"));
 	unlink(in_dir("x"));
 	unlink(in_dir("pytorch_model.bin"));
 	put_text("m.ckpt", "\n\4");
 	REFUSED("", "m.ckpt", "MindSpore");
 	REFUSED("m.ckpt", "MindSpore");
 	put_text("notes.txt", "hello, hello, hello");
-	REFUSED("notes.txt", "not a checkpoint in a format", "(safetensors)");
+	REFUSED("notes.txt", "not a checkpoint in a format", "safetensors");
 	put_text("empty", "");
 	REFUSED("empty", "not a checkpoint in a format");
 	put_text("empty.safetensors", "");
@@ -465,6 +525,8 @@ Suite *suite_checkpoint(void)
 	tcase_add_test(t, numbered_files_without_an_index);
 	tcase_add_test(t, numbers_of_other_widths);
 	tcase_add_test(t, other_single_names);
+	tcase_add_test(t, pytorch_files);
+	tcase_add_test(t, a_directory_of_arrays);
 	tcase_add_test(t, adapters);
 	tcase_add_test(t, forms_that_cannot_be_read);
 	tcase_add_test(t, indexes_that_lie);

@@ -17,7 +17,7 @@ Suite *suite_gather(void);
 
 #define KIB ((size_t)1 << 10)
 
-/* By width; the last child of the first two is never a float. */
+/* Of every element width. */
 static const enum dtype types[] = {DT_U8, DT_BF16, DT_F32, DT_I64};
 
 /* Budgets of the tile cache: none, all, one whose slots are bands. */
@@ -101,8 +101,8 @@ static void check_borders(const struct made *m, struct reader *rd)
 {
 	size_t width = dtype_width(m->dtype);
 	uint64_t row = m->dims[m->out.ndim - 1] * width, size = m->out.nbytes;
-	uint64_t at[] = {row, 2 * row, size / 2 / row * row, 16 * KIB, 20 * KIB,
-			 64 * KIB, size - row, size};
+	uint64_t at[] = {row,	   2 * row,  size / 2 / row * row, 16 * KIB,
+			 20 * KIB, 64 * KIB, size - row,	   size};
 
 	for (size_t i = 0; i < sizeof(at) / sizeof(at[0]); i++) {
 		for (uint64_t d = 0; d < 3; d++) {
@@ -113,7 +113,7 @@ static void check_borders(const struct made *m, struct reader *rd)
 			check_range(m, rd, off, 1);
 			check_range(m, rd, off, size - off < 9 ? 1 : 9);
 			check_range(m, rd, off, size - off);
-			check_range(m, rd, 1, off - 1);
+			check_range(m, rd, 0, off + 1);
 		}
 	}
 }
@@ -146,8 +146,8 @@ END_TEST
 START_TEST(reads_large_ones_from_tiles)
 {
 	for (size_t k = 0; k < 4; k++)
-		for (size_t b = 1; b < 4; b++)
-			check_large(&gather_cases[_i], types[k], budgets[b]);
+		check_large(&gather_cases[_i], types[k],
+			    budgets[1 + (k + (size_t)_i) % 3]);
 }
 END_TEST
 
@@ -393,8 +393,8 @@ static void run_threads(struct fixture *x, const struct made *made,
 	struct thread t[NTHREADS];
 
 	for (size_t i = 0; i < NTHREADS; i++) {
-		t[i] = (struct thread){.x = x, .made = made, .nmade = nmade,
-				       .seed = i + 1};
+		t[i] = (struct thread){
+			.x = x, .made = made, .nmade = nmade, .seed = i + 1};
 		ck_assert_int_eq(pthread_create(&t[i].id, NULL, body, &t[i]),
 				 0);
 	}
@@ -406,9 +406,9 @@ static void run_threads(struct fixture *x, const struct made *made,
 
 START_TEST(serves_eight_threads)
 {
-	static const char *const names[] = {"a b -> b a", "experts",
-					    "fused experts", "conv", "qkv",
-					    "wide a b -> b a"};
+	static const char *const names[] = {"a b -> b a",    "experts",
+					    "fused experts", "conv",
+					    "qkv",	     "wide a b -> b a"};
 	struct made m[6];
 	struct fixture x;
 

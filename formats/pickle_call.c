@@ -1,0 +1,584 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The callables that a pickle of tensors needs, and what they would return.
+ * Argument lists are those of torch 2.13 and of the versions before it that
+ * wrote other ones (torch/_utils.py).
+ */
+#include <inttypes.h>
+
+#include "core/checked.h"
+#include "core/dtype.h"
+#include "core/tensor.h"
+#include "formats/pickle_priv.h"
+
+enum call {
+	CALL_OPAQUE, /* not known: its result is opaque */
+	CALL_HARM,   /* nothing but harm: refused */
+	CALL_DICT,
+	CALL_DEFAULTDICT,
+	CALL_SIZE,
+	CALL_STORAGE, /* a storage class: only a name in persistent ids */
+	CALL_UNTYPED,
+	CALL_DTYPE,    /* torch.float32: no callable */
+	CALL_TENSOR,   /* _rebuild_tensor: storage, off, size, stride */
+	CALL_TENSOR3,  /* the same, an own dtype as 7th */
+	CALL_FIRST,    /* a Parameter: the tensor is the first argument */
+	CALL_SUBCLASS, /* function, class, arguments, state */
+	CALL_ODD,      /* a tensor without plain data */
+};
+
+/* ---- which global is what ---- */
+
+#define NO_DTYPE DT_COUNT
+
+static const struct known {
+	const char *module, *name;
+	enum call call;
+	int dtype;
+} known[] = {
+	{"collections", "OrderedDict", CALL_DICT, NO_DTYPE},
+	{"collections", "Counter", CALL_DICT, NO_DTYPE},
+	{"collections", "defaultdict", CALL_DEFAULTDICT, NO_DTYPE},
+	{"builtins", "dict", CALL_DICT, NO_DTYPE},
+	{"__builtin__", "dict", CALL_DICT, NO_DTYPE},
+	{"torch", "Size", CALL_SIZE, NO_DTYPE},
+	{"torch._utils", "_rebuild_tensor", CALL_TENSOR, NO_DTYPE},
+	{"torch._utils", "_rebuild_tensor_v2", CALL_TENSOR, NO_DTYPE},
+	{"torch._utils", "_rebuild_tensor_v3", CALL_TENSOR3, NO_DTYPE},
+	{"torch._utils", "_rebuild_parameter", CALL_FIRST, NO_DTYPE},
+	{"torch._utils", "_rebuild_parameter_with_state", CALL_FIRST, NO_DTYPE},
+	{"torch.nn.parameter", "Parameter", CALL_FIRST, NO_DTYPE},
+	{"torch.nn.parameter", "Buffer", CALL_FIRST, NO_DTYPE},
+	{"torch._tensor", "_rebuild_from_type", CALL_SUBCLASS, NO_DTYPE},
+	{"torch._tensor", "_rebuild_from_type_v2", CALL_SUBCLASS, NO_DTYPE},
+	{"torch.storage", "UntypedStorage", CALL_UNTYPED, DT_U8},
+	{"torch.storage", "_UntypedStorage", CALL_UNTYPED, DT_U8},
+	{"torch", "UntypedStorage", CALL_UNTYPED, DT_U8},
+	{"torch", "FloatStorage", CALL_STORAGE, DT_F32},
+	{"torch", "HalfStorage", CALL_STORAGE, DT_F16},
+	{"torch", "BFloat16Storage", CALL_STORAGE, DT_BF16},
+	{"torch", "DoubleStorage", CALL_STORAGE, DT_F64},
+	{"torch", "CharStorage", CALL_STORAGE, DT_I8},
+	{"torch", "ShortStorage", CALL_STORAGE, DT_I16},
+	{"torch", "IntStorage", CALL_STORAGE, DT_I32},
+	{"torch", "LongStorage", CALL_STORAGE, DT_I64},
+	{"torch", "ByteStorage", CALL_STORAGE, DT_U8},
+	{"torch", "BoolStorage", CALL_STORAGE, DT_BOOL},
+	{"torch", "ComplexFloatStorage", CALL_STORAGE, DT_C64},
+	{"torch", "ComplexDoubleStorage", CALL_STORAGE, DT_C128},
+	{"torch", "QInt8Storage", CALL_STORAGE, DT_I8},
+	{"torch", "QUInt8Storage", CALL_STORAGE, DT_U8},
+	{"torch", "QInt32Storage", CALL_STORAGE, DT_I32},
+	{"torch", "float32", CALL_DTYPE, DT_F32},
+	{"torch", "float16", CALL_DTYPE, DT_F16},
+	{"torch", "bfloat16", CALL_DTYPE, DT_BF16},
+	{"torch", "float64", CALL_DTYPE, DT_F64},
+	{"torch", "int8", CALL_DTYPE, DT_I8},
+	{"torch", "int16", CALL_DTYPE, DT_I16},
+	{"torch", "int32", CALL_DTYPE, DT_I32},
+	{"torch", "int64", CALL_DTYPE, DT_I64},
+	{"torch", "uint8", CALL_DTYPE, DT_U8},
+	{"torch", "uint16", CALL_DTYPE, DT_U16},
+	{"torch", "uint32", CALL_DTYPE, DT_U32},
+	{"torch", "uint64", CALL_DTYPE, DT_U64},
+	{"torch", "bool", CALL_DTYPE, DT_BOOL},
+	{"torch", "complex64", CALL_DTYPE, DT_C64},
+	{"torch", "complex128", CALL_DTYPE, DT_C128},
+	{"torch", "float8_e4m3fn", CALL_DTYPE, DT_F8_E4M3},
+	{"torch", "float8_e5m2", CALL_DTYPE, DT_F8_E5M2},
+	{"torch", "float8_e4m3fnuz", CALL_DTYPE, DT_F8_E4M3FNUZ},
+	{"torch", "float8_e5m2fnuz", CALL_DTYPE, DT_F8_E5M2FNUZ},
+	{"torch", "float8_e8m0fnu", CALL_DTYPE, DT_F8_E8M0},
+};
+
+/* Packages that no saved object needs a call of. */
+static const char *const harmful[] = {
+	"os",	       "posix",
+	"nt",	       "sys",
+	"subprocess",  "builtins",
+	"__builtin__", "importlib",
+	"imp",	       "runpy",
+	"shutil",      "socket",
+	"pty",	       "ctypes",
+	"code",	       "codeop",
+	"commands",    "pickle",
+	"cPickle",     "_pickle",
+	"marshal",     "webbrowser",
+	"urllib",      "urllib2",
+	"requests",    "http",
+	"httplib",     "ftplib",
+	"smtplib",     "asyncio",
+	"pdb",	       "bdb",
+	"timeit",      "profile",
+	"cProfile",    "pip",
+	"platform",    "operator",
+	"_operator",   "types",
+	"inspect",     "tempfile",
+	"signal",      "pydoc",
+	"pkgutil",     "multiprocessing",
+};
+
+/* What those packages have that is harmless, and found beside weights. */
+static const char *const harmless[] = {
+	"set",
+	"frozenset",
+	"list",
+	"tuple",
+	"bytearray",
+	"bytes",
+	"float",
+	"complex",
+	"int",
+	"long",
+	"str",
+	"unicode",
+	"bool",
+	"slice",
+	"range",
+	"xrange",
+	"object",
+	"getattr",
+	"SimpleNamespace", /* types */
+};
+
+/* The first component of a dotted name. */
+static struct str package_of(struct str module)
+{
+	const char *dot = memchr(module.p, '.', module.n);
+
+	return dot ? (struct str){module.p, (size_t)(dot - module.p)} : module;
+}
+
+static bool is_one_of(struct str s, const char *const *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (str_is(s, v[i]))
+			return true;
+	return false;
+}
+
+#define IS_ONE_OF(s, list) is_one_of(s, list, sizeof(list) / sizeof(list[0]))
+
+/* The sparse, quantized, meta ... tensors: whatever rebuilds one otherwise. */
+static bool is_odd_rebuild(const struct pglobal *g)
+{
+	return str_is(package_of(g->module), "torch") &&
+	       str_starts(g->name, str_of("_rebuild"));
+}
+
+void global_classify(struct pglobal *g)
+{
+	/* Before 1.0 storages were of the device they were on. */
+	struct str module = str_is(g->module, "torch.cuda") ? str_of("torch")
+							    : g->module;
+
+	g->dtype = NO_DTYPE;
+	for (size_t i = 0; i < sizeof(known) / sizeof(known[0]); i++) {
+		if (!str_is(module, known[i].module) ||
+		    !str_is(g->name, known[i].name))
+			continue;
+		g->call = (uint8_t)known[i].call;
+		g->dtype = (uint8_t)known[i].dtype;
+		return;
+	}
+	g->call = CALL_OPAQUE;
+	if (is_odd_rebuild(g))
+		g->call = CALL_ODD;
+	else if (IS_ONE_OF(package_of(module), harmful) &&
+		 !IS_ONE_OF(g->name, harmless))
+		g->call = CALL_HARM;
+}
+
+/* ---- arguments ---- */
+
+/* Argument i if it is there and of that type, or NULL with the sentence. */
+static struct pvalue *argument(struct vm *vm, const struct pvalue *args,
+			       size_t i, enum pvalue_type type,
+			       const char *what)
+{
+	if (i < args->seq.n && args->seq.v[i]->type == type)
+		return args->seq.v[i];
+	REFUSE(vm, "a tensor is to be made without %s", what);
+	return NULL;
+}
+
+/* A size, a stride, an offset: an integer >= 0. */
+static int take_u64(struct vm *vm, const struct pvalue *v, const char *what,
+		    uint64_t *out)
+{
+	if (v->type != PV_INT)
+		return REFUSE(vm, "the %s of a tensor is no integer", what);
+	if (v->i < 0)
+		return REFUSE(vm, "the %s of a tensor is %" PRId64, what, v->i);
+	*out = (uint64_t)v->i;
+	return 0;
+}
+
+/* A tuple of them. */
+static int take_u64s(struct vm *vm, const struct pvalue *tuple,
+		     const char *what, const uint64_t **out)
+{
+	uint64_t *v = vm_array(vm, tuple->seq.n, sizeof(*v));
+	int rc = v ? 0 : -1;
+
+	for (size_t i = 0; i < tuple->seq.n && !rc; i++)
+		rc = take_u64(vm, tuple->seq.v[i], what, &v[i]);
+	*out = v;
+	return rc;
+}
+
+/* ---- tensors ---- */
+
+static uint64_t storage_nbytes(const struct pstorage *s)
+{
+	uint64_t nbytes;
+
+	/* vm_persistent has seen to it that this is no overflow. */
+	(void)mul_overflows(s->view_numel, dtype_width(s->dtype), &nbytes);
+	return nbytes;
+}
+
+/* The last element must lie in the storage: where that is, and whether it can
+ * be told in 64 bits. */
+static bool end_of(const struct ptensor *t, uint64_t *end)
+{
+	uint64_t step;
+
+	*end = t->off;
+	for (unsigned i = 0; i < t->ndim; i++)
+		if (mul_overflows(t->dims[i] - 1, t->strides[i], &step) ||
+		    add_overflows(*end, step, end))
+			return false;
+	return !add_overflows(*end, 1, end) &&
+	       !mul_overflows(*end, dtype_width(t->dtype), end);
+}
+
+static int check_tensor(struct vm *vm, const struct ptensor *t)
+{
+	uint64_t nbytes, end;
+
+	if (!tensor_nbytes(t->dtype, t->dims, t->ndim, &nbytes))
+		return REFUSE(vm, "%s", "the size of a tensor overflows");
+	if (nbytes == 0)
+		return 0;
+	if (!end_of(t, &end) || end > storage_nbytes(t->storage))
+		return REFUSE(vm,
+			      "a tensor reaches past the %" PRIu64
+			      " bytes of its storage \"%.*s\"",
+			      storage_nbytes(t->storage),
+			      STR_ARG(t->storage->key));
+	return 0;
+}
+
+static int take_shape(struct vm *vm, const struct pvalue *args,
+		      struct ptensor *t)
+{
+	struct pvalue *off = argument(vm, args, 1, PV_INT, "an offset");
+	struct pvalue *size = off ? argument(vm, args, 2, PV_TUPLE, "a size")
+				  : NULL;
+	struct pvalue *stride =
+		size ? argument(vm, args, 3, PV_TUPLE, "strides") : NULL;
+
+	if (!stride || take_u64(vm, off, "offset", &t->off))
+		return -1;
+	if (size->seq.n != stride->seq.n)
+		return REFUSE(vm, "a tensor has %u sizes and %u strides",
+			      (unsigned)size->seq.n, (unsigned)stride->seq.n);
+	if (size->seq.n > TENSOR_MAX_NDIM)
+		return REFUSE(vm, "a tensor has %u dimensions, more than %d",
+			      (unsigned)size->seq.n, TENSOR_MAX_NDIM);
+	t->ndim = (uint8_t)size->seq.n;
+	if (take_u64s(vm, size, "size", &t->dims) ||
+	    take_u64s(vm, stride, "stride", &t->strides))
+		return -1;
+	return 0;
+}
+
+/* {'conj': True}: the bytes are not the values that the tensor shows. */
+static const char *odd_metadata(const struct pvalue *args, size_t i)
+{
+	const struct pvalue *dict = i < args->seq.n ? args->seq.v[i] : NULL;
+	static const char *const bits[] = {"conj", "neg"};
+
+	for (size_t k = 0; dict && k < 2; k++) {
+		const struct pvalue *v = pickle_get(dict, str_of(bits[k]));
+
+		if (v && v->type == PV_BOOL && v->i)
+			return k ? "a lazily negated view"
+				 : "a lazily conjugated view";
+	}
+	return NULL;
+}
+
+static struct pvalue *wrap_tensor(struct vm *vm, struct ptensor *t)
+{
+	struct pvalue *v = vm_value(vm, PV_TENSOR);
+
+	if (v)
+		v->tensor = t;
+	return v;
+}
+
+static struct pvalue *make_odd(struct vm *vm, const char *why)
+{
+	struct ptensor *t = vm_alloc(vm, sizeof(*t));
+
+	if (!t)
+		return NULL;
+	t->odd = why;
+	return wrap_tensor(vm, t);
+}
+
+/* storage, offset, size, stride, requires_grad, hooks[, dtype], metadata */
+static struct pvalue *make_tensor(struct vm *vm, const struct pvalue *args,
+				  bool has_dtype)
+{
+	struct pvalue *storage, *dtype = NULL;
+	struct ptensor *t;
+
+	storage = argument(vm, args, 0, PV_STORAGE, "a storage");
+	if (storage && has_dtype) {
+		dtype = argument(vm, args, 6, PV_GLOBAL, "its type");
+		if (!dtype)
+			return NULL;
+	}
+	t = storage ? vm_alloc(vm, sizeof(*t)) : NULL;
+	if (!t || take_shape(vm, args, t))
+		return NULL;
+	t->storage = storage->storage;
+	t->odd = odd_metadata(args, has_dtype ? 7 : 6);
+	t->dtype = dtype ? dtype->global->dtype : t->storage->dtype;
+	if (dtype && dtype->global->call != CALL_DTYPE)
+		t->odd = "of a type that is not supported";
+	if (!t->odd && check_tensor(vm, t))
+		return NULL;
+	return wrap_tensor(vm, t);
+}
+
+/* Parameter(tensor, ...); of anything else it is no plain tensor. */
+static struct pvalue *make_first(struct vm *vm, const struct pvalue *args)
+{
+	if (args->seq.n > 0 && args->seq.v[0]->type == PV_TENSOR)
+		return args->seq.v[0];
+	return make_odd(vm, "a Parameter of what is no plain tensor");
+}
+
+/* ---- dictionaries ---- */
+
+static int add_pair(struct vm *vm, struct pvalue *dict,
+		    const struct pvalue *pair)
+{
+	if ((pair->type != PV_TUPLE && pair->type != PV_LIST) ||
+	    pair->seq.n != 2)
+		return REFUSE(vm, "%s",
+			      "a dictionary is made of what are no "
+			      "keys and values");
+	if (seq_append(vm, dict, pair->seq.v[0]))
+		return -1;
+	return seq_append(vm, dict, pair->seq.v[1]);
+}
+
+/* dict(), dict(other), dict([[key, value], ...]) as Python 2 wrote them. */
+static struct pvalue *make_dict(struct vm *vm, const struct pvalue *args)
+{
+	const struct pvalue *from = args->seq.n > 0 ? args->seq.v[0] : NULL;
+	struct pvalue *dict = vm_value(vm, PV_DICT);
+
+	if (!dict || !from)
+		return dict;
+	if (from->type == PV_DICT) {
+		dict->seq = from->seq;
+		dict->seq.cap = dict->seq.n; /* shared until it grows */
+		return dict;
+	}
+	if (from->type != PV_LIST && from->type != PV_TUPLE) {
+		REFUSE(vm, "%s", "a dictionary is made of what is no list");
+		return NULL;
+	}
+	for (size_t i = 0; i < from->seq.n; i++)
+		if (add_pair(vm, dict, from->seq.v[i]))
+			return NULL;
+	return dict;
+}
+
+/* ---- calls ---- */
+
+static struct pvalue *make_opaque(struct vm *vm, const struct pglobal *g,
+				  bool called)
+{
+	struct pvalue *v = vm_value(vm, PV_OPAQUE);
+
+	if (!v)
+		return NULL;
+	v->global = g;
+	v->called = called;
+	return v;
+}
+
+static struct pvalue *refuse_call(struct vm *vm, const struct pglobal *g)
+{
+	REFUSE(vm,
+	       "this file wants to call %.*s.%.*s, which nothing that "
+	       "holds weights needs; it was not called",
+	       STR_ARG(g->module), STR_ARG(g->name));
+	return NULL;
+}
+
+static struct pvalue *call_global(struct vm *vm, const struct pglobal *g,
+				  const struct pvalue *args)
+{
+	switch ((enum call)g->call) {
+	case CALL_OPAQUE:
+		return make_opaque(vm, g, true);
+	case CALL_DICT:
+		return make_dict(vm, args);
+	case CALL_DEFAULTDICT:
+		return vm_value(vm, PV_DICT);
+	case CALL_SIZE:
+		if (args->seq.n == 1 && (args->seq.v[0]->type == PV_TUPLE ||
+					 args->seq.v[0]->type == PV_LIST))
+			return seq_of(vm, PV_TUPLE, args->seq.v[0]->seq.v,
+				      args->seq.v[0]->seq.n);
+		return seq_of(vm, PV_TUPLE, NULL, 0);
+	case CALL_TENSOR:
+		return make_tensor(vm, args, false);
+	case CALL_TENSOR3:
+		return make_tensor(vm, args, true);
+	case CALL_FIRST:
+		return make_first(vm, args);
+	case CALL_ODD:
+		return make_odd(vm, "sparse, quantized, on no device or "
+				    "otherwise without plain data");
+	case CALL_SUBCLASS: /* see vm_call */
+	case CALL_STORAGE:
+	case CALL_UNTYPED:
+	case CALL_DTYPE:
+	case CALL_HARM:
+		break;
+	}
+	return refuse_call(vm, g);
+}
+
+/* The function and arguments that rebuild a tensor below its class; false:
+ * they are not such. */
+static bool open_subclass(const struct pvalue **callable,
+			  const struct pvalue **args)
+{
+	const struct pvalue *v = *args, *inner, *inner_args;
+
+	if ((*callable)->global->call != CALL_SUBCLASS || v->seq.n < 3)
+		return false;
+	inner = v->seq.v[0];
+	inner_args = v->seq.v[2];
+	if (inner->type != PV_GLOBAL || inner_args->type != PV_TUPLE ||
+	    inner->global->call == CALL_SUBCLASS)
+		return false;
+	*callable = inner;
+	*args = inner_args;
+	return true;
+}
+
+struct pvalue *vm_call(struct vm *vm, struct pvalue *callable,
+		       struct pvalue *args)
+{
+	const struct pvalue *f = callable, *a = args;
+
+	if (callable->type != PV_GLOBAL || args->type != PV_TUPLE) {
+		REFUSE(vm, "this file wants to call %s",
+		       callable->type == PV_GLOBAL
+			       ? "a function with what are no arguments"
+			       : "an object that it makes itself");
+		return NULL;
+	}
+	(void)open_subclass(&f, &a);
+	if (f->global->call == CALL_SUBCLASS)
+		return make_odd(vm, "of a class of its own");
+	return call_global(vm, f->global, a);
+}
+
+struct pvalue *vm_new(struct vm *vm, struct pvalue *callable,
+		      struct pvalue *args)
+{
+	if (callable->type == PV_GLOBAL &&
+	    callable->global->call == CALL_OPAQUE)
+		return make_opaque(vm, callable->global, false);
+	return vm_call(vm, callable, args);
+}
+
+/* ---- storages ---- */
+
+/* (view_key, offset, numel) or None: the sixth of a legacy id. */
+static int take_view(struct vm *vm, const struct pvalue *v, struct pstorage *s)
+{
+	uint64_t end;
+
+	if (v->type == PV_NONE)
+		return 0;
+	if (v->type != PV_TUPLE || v->seq.n != 3 ||
+	    take_u64(vm, v->seq.v[1], "storage offset", &s->view_off) ||
+	    take_u64(vm, v->seq.v[2], "storage size", &s->view_numel) ||
+	    add_overflows(s->view_off, s->view_numel, &end) || end > s->numel)
+		return REFUSE(vm,
+			      "the storage \"%.*s\" is a view past its "
+			      "%" PRIu64 " elements",
+			      STR_ARG(s->key), s->numel);
+	return 0;
+}
+
+static int fill_storage(struct vm *vm, const struct pvalue *id,
+			struct pstorage *s)
+{
+	const struct pvalue *class = id->seq.v[1], *key = id->seq.v[2];
+	uint64_t nbytes;
+
+	if (class->type != PV_GLOBAL || (class->global->call != CALL_STORAGE &&
+					 class->global->call != CALL_UNTYPED))
+		return REFUSE(vm, "%s",
+			      "a storage is of no class that is "
+			      "supported");
+	if (key->type != PV_STR)
+		return REFUSE(vm, "%s", "the key of a storage is no string");
+	s->key = key->s;
+	s->dtype = class->global->dtype;
+	s->untyped = class->global->call == CALL_UNTYPED;
+	if (take_u64(vm, id->seq.v[4], "storage size", &s->numel))
+		return -1;
+	s->view_numel = s->numel;
+	if (mul_overflows(s->numel, dtype_width(s->dtype), &nbytes))
+		return REFUSE(vm,
+			      "the size of storage \"%.*s\" overflows: %" PRIu64
+			      " elements",
+			      STR_ARG(s->key), s->numel);
+	return id->seq.n > 5 ? take_view(vm, id->seq.v[5], s) : 0;
+}
+
+/*
+ * ('storage', class, key, location, numel[, view]), and in legacy files
+ * ('module', class, file, text): the class with its source, for a warning.
+ */
+struct pvalue *vm_persistent(struct vm *vm, const struct pvalue *id)
+{
+	struct pvalue *v;
+	struct pstorage *s;
+
+	if (id->type != PV_TUPLE || id->seq.n < 2 ||
+	    id->seq.v[0]->type != PV_STR) {
+		REFUSE(vm, "%s", "a persistent id is no storage's");
+		return NULL;
+	}
+	if (str_is(id->seq.v[0]->s, "module") &&
+	    id->seq.v[1]->type == PV_GLOBAL)
+		return id->seq.v[1];
+	if (!str_is(id->seq.v[0]->s, "storage") || id->seq.n < 5) {
+		REFUSE(vm, "%s", "a persistent id is no storage's");
+		return NULL;
+	}
+	s = vm_alloc(vm, sizeof(*s));
+	v = s ? vm_value(vm, PV_STORAGE) : NULL;
+	if (!v || fill_storage(vm, id, s))
+		return NULL;
+	s->next = vm->out->storages;
+	vm->out->storages = s;
+	v->storage = s;
+	return v;
+}

@@ -1,0 +1,37 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * What the readers of the files of one SOURCE share: where tensors go, what is
+ * left out, and what the report says of it.
+ */
+#ifndef WC_FORMATS_READING_H
+#define WC_FORMATS_READING_H
+
+#include "core/tensor.h"
+#include "formats/name_list.h"
+
+/* Words that name training state: see reading.c. */
+#define TRAINING_MAX_WORDS 48
+
+struct reading {
+	struct tensor_set *set; /* receives the tensors */
+	bool keep_extra;	/* the state of training too */
+	bool is_mindspore;	/* out: a file says that MindSpore wrote it */
+	size_t left_out[TRAINING_MAX_WORDS]; /* names, by their word */
+	struct name_list texts;		     /* entries that are strings */
+	struct name_list maps;		     /* map parameters */
+	struct name_list nibbles;	     /* Int4: two values a byte */
+	uint64_t nvalueless;		     /* entries without a value */
+};
+
+/* Whether a name is one of training state: adam_m.X, global_step ... */
+bool is_training_name(struct str name);
+
+/* Whether a tensor of that name is left out; it is counted then. */
+bool reading_leaves_out(struct reading *r, struct str name);
+
+/* Append a line for each kind of thing that was left out or is unusual. */
+void reading_note(struct reading *r, struct strbuf *notes);
+
+void reading_release(struct reading *r);
+
+#endif

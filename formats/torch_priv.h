@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * The parts of the PyTorch reader: torch_zip.c and torch_legacy.c find the
+ * pickle and the storages, torch_dict.c the tensors in the saved object,
+ * torch_tensor.c makes their recipes.
+ */
+#ifndef WC_FORMATS_TORCH_PRIV_H
+#define WC_FORMATS_TORCH_PRIV_H
+
+#include "formats/pickle.h"
+#include "formats/torch.h"
+
+/* A tensor of the saved object under one name. */
+struct torch_entry {
+	struct str name; /* in the set's arena */
+	const struct ptensor *t;
+	size_t nth;	   /* in the object's order */
+	uint64_t data_off; /* of its storage in the file, once that is known */
+};
+
+/* One file as it is read. */
+struct torch_file {
+	struct tensor_set *set;
+	struct source *s;
+	const struct torch_options *opt;
+	struct strbuf *notes;
+	struct error *err;
+	struct pickle pickle;  /* of the saved object */
+	void *text;	       /* its bytes; owned */
+	struct torch_entry *v; /* [n]; owned */
+	size_t n, cap;
+	bool big_endian;
+};
+
+/* Refuse the file: why is a format for what follows. */
+#define REFUSE_FILE(f, why, ...)                                               \
+	error_set((f)->err, ERR_SOURCE, "%s: " why, (f)->s->path, __VA_ARGS__)
+
+/* All of it: pickle, storages, tensors. */
+int torch_read_zip(struct torch_file *f);
+int torch_read_legacy(struct torch_file *f);
+
+/* Fill v from pickle.top: torch_dict.c. */
+int torch_select(struct torch_file *f);
+
+/* Add v to the set; each has its data_off: torch_tensor.c. */
+int torch_add(struct torch_file *f);
+
+#endif

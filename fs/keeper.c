@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The process that cleans up after a killed one; see keeper.h. */
+#include "fs/keeper.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/statfs.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "core/log.h"
+
+/* What it is told; the last one counts. An empty path: nothing to do. */
+struct watched {
+	struct mounted mount;
+	char path[PATH_MAX];
+};
+
+/* Keep no file of others open, and no directory: that would make it busy. */
+static void let_go(int keep)
+{
+	int null = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+	for (int fd = 0; fd < 3 && null >= 0; fd++)
+		dup2(null, fd);
+	/* before Linux 5.9 what the caller left open stays so */
+	if (keep > 3)
+		syscall(SYS_close_range, 3u, (unsigned)keep - 1, 0u);
+	syscall(SYS_close_range, (unsigned)keep + 1, ~0u, 0u);
+	if (chdir("/") < 0)
+		log_line("cannot leave the working directory");
+}
+
+static void become_keeper(const struct keeper *k)
+{
+	signal(SIGTERM, SIG_IGN);
+	signal(SIGINT, SIG_IGN);
+	signal(SIGHUP, SIG_IGN);
+	signal(SIGPIPE, SIG_IGN);
+	setsid();
+	prctl(PR_SET_NAME, "wconvfs-keeper");
+	log_to_syslog("wconvfs");
+	let_go(k->fd);
+}
+
+pid_t keeper_fork(struct keeper *k, struct error *err)
+{
+	int fds[2];
+
+	if (pipe2(fds, O_CLOEXEC) < 0)
+		return error_errno(err, ERR_MOUNT, errno, "cannot make a pipe");
+	k->pid = fork();
+	if (k->pid < 0) {
+		int why = errno;
+
+		close(fds[0]);
+		close(fds[1]);
+		return error_errno(err, ERR_MOUNT, why, "cannot fork");
+	}
+	k->fd = fds[k->pid != 0];
+	close(fds[k->pid == 0]);
+	if (k->pid == 0)
+		become_keeper(k);
+	return k->pid;
+}
+
+/* One message as a whole; false at the end of the pipe. */
+static bool receive(int fd, struct watched *w)
+{
+	char *p = (char *)w;
+	size_t at = 0;
+
+	while (at < sizeof(*w)) {
+		ssize_t n = read(fd, p + at, sizeof(*w) - at);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return false;
+		at += (size_t)n;
+	}
+	return true;
+}
+
+static void tell(const struct keeper *k, const struct watched *w)
+{
+	const char *p = (const char *)w;
+	size_t at = 0;
+
+	while (at < sizeof(*w)) {
+		ssize_t n = write(k->fd, p + at, sizeof(*w) - at);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return; /* it was killed: we do without */
+		at += (size_t)n;
+	}
+}
+
+/* A mount that nobody serves; what is cached does not answer a statfs. */
+static bool is_dead(const char *path)
+{
+	struct statfs st;
+
+	return statfs(path, &st) < 0 &&
+	       (errno == ENOTCONN || errno == ECONNABORTED);
+}
+
+static void clean_up(const struct watched *w)
+{
+	int ret;
+
+	if (!mountpoint_shows(w->path, &w->mount) || !is_dead(w->path))
+		return;
+	ret = mountpoint_detach(w->path);
+	if (ret)
+		log_line("the process that served %s was killed, and it cannot "
+			 "be unmounted: %s",
+			 w->path, strerror(-ret));
+	else
+		log_line("the process that served %s was killed: unmounted",
+			 w->path);
+}
+
+void keeper_run(const struct keeper *k)
+{
+	struct watched w = {.path = ""}, next;
+
+	while (receive(k->fd, &next))
+		w = next;
+	if (*w.path)
+		clean_up(&w);
+}
+
+void keeper_watch(const struct keeper *k, const struct mountpoint *mp)
+{
+	struct watched w;
+
+	if (!mp->now.id || strlen(mp->path) >= sizeof(w.path))
+		return; /* whoever passed the device unmounts, too */
+	memset(&w, 0, sizeof(w));
+	w.mount = mp->now;
+	snprintf(w.path, sizeof(w.path), "%s", mp->path);
+	tell(k, &w);
+}
+
+void keeper_dismiss(struct keeper *k)
+{
+	static const struct watched nothing;
+
+	tell(k, &nothing);
+	keeper_release(k);
+	waitpid(k->pid, NULL, 0); /* a daemon's is not its child */
+}
+
+void keeper_release(struct keeper *k)
+{
+	if (k->fd >= 0)
+		close(k->fd);
+	k->fd = -1;
+}
