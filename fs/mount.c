@@ -85,7 +85,10 @@ static void wake(int sig)
 	(void)sig; /* what it interrupts is what it is for */
 }
 
-/* What asks us to stop, but what is ignored (nohup). */
+/*
+ * What asks us to stop. A hang-up that is ignored stays so (nohup); shells also
+ * ignore SIGINT for what they start in the background, which is not meant.
+ */
 static void stop_signals(sigset_t *set)
 {
 	static const int signals[] = {SIGTERM, SIGINT, SIGHUP};
@@ -93,8 +96,9 @@ static void stop_signals(sigset_t *set)
 
 	sigemptyset(set);
 	for (size_t i = 0; i < sizeof(signals) / sizeof(*signals); i++)
-		if (sigaction(signals[i], NULL, &sa) == 0 &&
-		    sa.sa_handler != SIG_IGN)
+		if (signals[i] != SIGHUP ||
+		    (sigaction(SIGHUP, NULL, &sa) == 0 &&
+		     sa.sa_handler != SIG_IGN))
 			sigaddset(set, signals[i]);
 }
 

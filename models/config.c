@@ -22,15 +22,26 @@ struct config {
 	cJSON *root;
 };
 
+/* Nothing but white space stands behind end. */
+static bool only_space(struct str text, const char *end)
+{
+	for (; end < text.p + text.n; end++)
+		if (!memchr(" \t\r\n", *end, 4))
+			return false;
+	return true;
+}
+
 int config_parse(struct config **out, struct str text, const char *name,
 		 struct error *err)
 {
 	struct config *c = calloc(1, sizeof(*c));
+	const char *end = NULL;
 
 	if (!c)
 		return error_nomem(err);
-	c->root = cJSON_ParseWithLength(text.p ? text.p : "", text.n);
-	if (!cJSON_IsObject(c->root)) {
+	c->root = cJSON_ParseWithLengthOpts(text.p ? text.p : "", text.n, &end,
+					    false);
+	if (!cJSON_IsObject(c->root) || !only_space(text, end)) {
 		config_free(c);
 		return error_set(err, ERR_SOURCE, "%s: not a JSON object",
 				 name);

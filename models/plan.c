@@ -8,6 +8,12 @@
 #include "models/near.h"
 #include "models/plan_build.h"
 
+/*
+ * The first member of a family is looked for among this many: a model whose
+ * first layers are missing is refused anyway.
+ */
+#define FIRST_AMONG 100
+
 /* Names listed with their near miss; the others are only named. */
 #define MAX_EXPLAINED 20
 
@@ -91,12 +97,12 @@ static void count_family(struct plan_builder *b, const struct match *m,
 
 	if (cap < 0)
 		return;
-	for (int64_t i = 0; i <= m->b.v[cap].num && !first; i++)
+	for (int64_t i = 0; i <= m->b.v[cap].num && i < FIRST_AMONG && !first;
+	     i++)
 		if (member_name(b, m, slot, cap, i))
 			first = tensor_set_find(b->src,
 						strbuf_str(&b->scratch));
-	if (first)
-		b->seen[first - b->src->v]++;
+	b->seen[(first ? first : m->in[slot]) - b->src->v]++;
 }
 
 /* A stack is counted at its first member. */
@@ -164,10 +170,10 @@ static size_t list_family(struct plan_builder *b, size_t k, size_t listed,
 		return 0;
 	*axis = (struct missing_axis){rule_space(b->scope, m.rule),
 				      m.rule->caps.v[cap].name};
-	for (int64_t i = 0; i < range; i++)
-		n += missing_member(b, &m, cap, i,
-				    listed + n < MAX_MISSING ? list : NULL);
-	return n;
+	/* as many as the range lacks: a range that lies may be any number */
+	for (int64_t i = 0; i < range && listed + n < MAX_MISSING; i++)
+		n += missing_member(b, &m, cap, i, list);
+	return (size_t)(range - (int64_t)b->seen[k]);
 }
 
 static int check_families(struct plan_builder *b)

@@ -125,8 +125,10 @@ static void try_axis(struct scope *s, size_t k, const struct expr *alt,
 	struct value v = expr_eval(alt, env);
 	struct str why = strbuf_str(env->why);
 
-	if (v.kind == VALUE_INT) {
-		s->axes[k] = v;
+	if (v.kind != VALUE_NONE) { /* VALUE_OTHER: there, but no size */
+		s->axes[k] = v.kind == VALUE_INT
+				     ? v
+				     : (struct value){.kind = VALUE_OTHER};
 		s->by[k] = alt;
 	} else if (why.n > mark && !str_ends(why, ")")) {
 		/* here, not in an axis that it mentions */
@@ -185,6 +187,10 @@ static int check_axis(const struct scope *s, size_t k, const struct strbuf *why,
 {
 	struct value v = s->axes[k];
 
+	if (v.kind == VALUE_OTHER)
+		return error_set(err, ERR_MAPPING,
+				 "config.json: %.*s is no whole number",
+				 STR_ARG(expr_text(s->by[k])));
 	if (v.kind == VALUE_NONE && why->len)
 		return error_set(err, ERR_MAPPING,
 				 "config.json contradicts itself: %.*s",

@@ -12,6 +12,16 @@
 /* Bytes of one step. */
 #define STEP ((size_t)1 << 20)
 
+static void print_warnings(const char *lines)
+{
+	while (*lines) {
+		int n = (int)strcspn(lines, "\n");
+
+		fprintf(stderr, "wconv: warning: %.*s\n", n, lines);
+		lines += n + (lines[n] == '\n');
+	}
+}
+
 int cli_open(const struct cli *c, struct view **out, struct error *err)
 {
 	struct view_options opt = c->opt;
@@ -20,7 +30,7 @@ int cli_open(const struct cli *c, struct view **out, struct error *err)
 	opt.source = c->args[0];
 	ret = view_open(out, &opt, err);
 	if (!ret)
-		fputs(view_warnings(*out), stderr);
+		print_warnings(view_warnings(*out));
 	return ret;
 }
 

@@ -72,6 +72,13 @@ static int refuse(struct source *s, const char *why)
 	return -EIO;
 }
 
+/* Bytes that changed once are never sure again, whatever the times say. */
+static int refuse_for_good(struct source *s, const char *why)
+{
+	atomic_store(&s->changed, true);
+	return refuse(s, why);
+}
+
 static ssize_t read_some(struct source *s, uint64_t off, size_t n, void *buf,
 			 bool uncached)
 {
@@ -113,6 +120,8 @@ int source_read(struct source *s, uint64_t off, size_t n, void *buf,
 	const char *why;
 	size_t left = n;
 
+	if (atomic_load_explicit(&s->changed, memory_order_relaxed))
+		return -EIO;
 	while (left > 0) {
 		ssize_t got = read_some(s, off, left, p, uncached);
 
@@ -121,14 +130,15 @@ int source_read(struct source *s, uint64_t off, size_t n, void *buf,
 		if (got < 0)
 			return refuse(s, strerror(errno));
 		if (got == 0)
-			return refuse(s, "truncated since it was opened");
+			return refuse_for_good(
+				s, "truncated since it was opened");
 		p += got;
 		off += (uint64_t)got;
 		left -= (size_t)got;
 	}
 	why = what_changed(s);
 	if (why)
-		return refuse(s, why);
+		return refuse_for_good(s, why);
 	atomic_fetch_add_explicit(&s->nread, n, memory_order_relaxed);
 	return 0;
 }

@@ -26,6 +26,7 @@ struct source {
 	ino_t ino;
 	uint64_t nbytes;
 	struct timespec mtime;
+	atomic_bool changed;	    /* no byte of it is sure any more */
 	atomic_bool logged;	    /* its one log line is out */
 	atomic_bool no_uncached;    /* its filesystem has no RWF_DONTCACHE */
 	atomic_uint_fast64_t nread; /* bytes read so far */

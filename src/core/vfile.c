@@ -104,8 +104,7 @@ uint64_t vfile_next_tensor(const struct vfile *f, uint64_t off)
 	return i < f->nregions ? f->regions[i].off - f->base : f->nbytes;
 }
 
-static int checksum_compute(const struct checksum *c, uint32_t *out,
-			    struct reader *rd)
+static int crc_of(const struct checksum *c, uint32_t *out, struct reader *rd)
 {
 	static const uint8_t zeros[16];
 	uint64_t left = c->tensor->nbytes;
@@ -123,6 +122,19 @@ static int checksum_compute(const struct checksum *c, uint32_t *out,
 	}
 	*out = (uint32_t)crc32(crc, zeros, (uInt)c->npad);
 	return 0;
+}
+
+/* Values that overflow in a cast are counted where they are read, not here. */
+static int checksum_compute(const struct checksum *c, uint32_t *out,
+			    struct reader *rd)
+{
+	struct stats ignored = {0}, *counted = rd->stats;
+	int err;
+
+	rd->stats = &ignored;
+	err = crc_of(c, out, rd);
+	rd->stats = counted;
+	return err;
 }
 
 static int checksum_read(struct checksum *c, uint64_t skip, size_t n, void *buf,

@@ -198,12 +198,12 @@ static void write_warnings(struct view *v)
 
 	if (v->plan.npassed && v->table)
 		strbuf_addf(sb,
-			    "warning: %zu tensors have no rule and are shown "
+			    "%zu tensors have no rule and are shown "
 			    "as they are (.wconvfs/report.txt lists them)\n",
 			    v->plan.npassed);
 	if (!v->ckpt || 2 * v->ckpt->nbytes <= limit)
 		return;
-	strbuf_adds(sb, "warning: load_checkpoint of model.ckpt will want ");
+	strbuf_adds(sb, "load_checkpoint of model.ckpt will want ");
 	add_size(sb, load_nbytes(v));
 	strbuf_adds(sb, " of memory, and there are ");
 	add_size(sb, limit);

@@ -117,6 +117,26 @@ refuses 'no config.json, and several tables fit' 3 '--model' list "$tmp/odd"
 equal 'no config.json, but --model' \
 	"$(wconv hash "$MODEL")" "$(wconv hash --model=llama "$tmp/odd")"
 
+# ---- a config.json that lies
+# lie KEY VALUE - a copy of the model whose config.json says so
+lie() {
+	rm -rf "$tmp/lie"
+	cp -r "$MODEL" "$tmp/lie"
+	grep -v "\"$1\":" "$MODEL/config.json" |
+		sed "s/^{/{ \"$1\": $2,/" >"$tmp/lie/config.json"
+}
+lie num_hidden_layers 2147483648
+refuses 'layers without end: refused at once, with numbers' 4 2147483648 \
+	list "$tmp/lie"
+lie num_attention_heads '"6"'
+refuses 'a number that is a text' 4 'num_attention_heads is no whole number' \
+	list "$tmp/lie"
+echo ' x' >>"$tmp/lie/config.json"
+refuses 'text behind config.json' 2 'not a JSON object' list "$tmp/lie"
+lie num_attention_heads null
+refuses 'a fused layout without the number of heads' 4 num_attention_heads \
+	list --set=qkv_concat=true "$tmp/lie"
+
 # ---- rules of one's own
 cat >"$tmp/own.json" <<'JSON'
 {"model": "own", "rules": [["model.**", "net.**"], ["lm_head.weight", "head"]]}

@@ -463,7 +463,6 @@ START_TEST(axis_is_the_first_alternative_with_a_value)
 	} v[] = {{"{`n`: 8, `g`: 2}", "b F32 2x6"},
 		 {"{`n`: 4}", "b F32 4x3"},
 		 {"{`n`: 4, `g`: null}", "b F32 4x3"},
-		 {"{`n`: 4, `g`: `x`}", "b F32 4x3"},
 		 {"{`G`: 6, `n`: 4}", "b F32 6x2"}};
 
 	load("`axes`: {`G`: [`G`, `g`, `n`]},"

@@ -355,6 +355,8 @@ START_TEST(axis_that_does_not_divide_is_refused)
 		 "(D of the t rules is h / n)"},
 		{"{`d`: 0}", "config.json: d is 0, which is no size"},
 		{"{`d`: -8}", "config.json: d is -8, which is no size"},
+		{"{`d`: `8`}", "config.json: d is no whole number"},
+		{"{`d`: 2.5}", "config.json: d is no whole number"},
 		{"{`e`: 0}", "config.json: e is 0, which is no size"},
 		{"{`d`: 2, `layers`: -1}",
 		 "config.json: layers is -1, which is no size"},
