@@ -36,6 +36,12 @@ static int open_plan(struct view *v, struct error *err)
 
 	if (v->opt.to == SIDE_RAW)
 		return plan_raw(&v->plan, src, &o, err);
+	if (v->source.reading.is_mindspore)
+		return error_set(err, ERR_USAGE,
+				 "%s: MindSpore wrote it, and this version "
+				 "cannot show it as HuggingFace does; --to=raw "
+				 "shows it as it is",
+				 v->opt.source);
 	ret = dequant(&v->source.tensors, v->config, &v->nscaled, err);
 	if (!ret)
 		ret = models_open(&v->models, v->opt.rules, err);

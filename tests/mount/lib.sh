@@ -165,7 +165,7 @@ has() {
 
 # Leave with 77 where nothing can be mounted.
 need_fuse() {
-	if ! (exec 3<>/dev/fuse) 2>/dev/null; then
+	if [ ! -c /dev/fuse ] || ! (exec 3<>/dev/fuse) 2>/dev/null; then
 		echo 'cannot open /dev/fuse'
 		exit 77
 	fi
