@@ -27,7 +27,8 @@ static void add_piece(struct made *m, size_t src, uint64_t base_out,
 {
 	ck_assert_uint_lt(m->gather.npieces, CASE_PIECES);
 	ck_assert_uint_le(m->naxes + naxes, CASE_AXES);
-	memcpy(m->axes + m->naxes, axes, naxes * sizeof(*axes));
+	if (naxes)
+		memcpy(m->axes + m->naxes, axes, naxes * sizeof(*axes));
 	m->pieces[m->gather.npieces++] = (struct piece){
 		.src = &m->children[src],
 		.base_out = base_out,
