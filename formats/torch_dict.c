@@ -435,7 +435,7 @@ static int refuse_key(struct torch_file *f, const struct pvalue *at,
 	if (at->type != PV_DICT)
 		return REFUSE_FILE(f,
 				   "--key=%s: what is before \"%.*s\" is no "
-				   "dictionary",
+				   "dictionary that has it",
 				   f->opt->key, STR_ARG(rest));
 	find_roles(&r, at);
 	rc = REFUSE_FILE(f,
@@ -447,6 +447,40 @@ static int refuse_key(struct torch_file *f, const struct pvalue *at,
 	return rc;
 }
 
+/* s as a number of at most nine digits, or -1. */
+static int64_t number_of(struct str s)
+{
+	int64_t n = 0;
+
+	if (s.n == 0 || s.n > 9 || (s.n > 1 && s.p[0] == '0'))
+		return -1;
+	for (size_t i = 0; i < s.n; i++) {
+		if (s.p[i] < '0' || s.p[i] > '9')
+			return -1;
+		n = 10 * n + (s.p[i] - '0');
+	}
+	return n;
+}
+
+/* What a container holds under that part of a name, or NULL. */
+static struct pvalue *child_called(const struct pvalue *v, struct str part)
+{
+	struct pvalue *c = pickle_get(v, part);
+	int64_t i = c ? -1 : number_of(part);
+
+	if (i < 0 || !is_container(v))
+		return c;
+	if (v->type != PV_DICT)
+		return i < v->seq.n ? v->seq.v[i] : NULL;
+	for (uint32_t k = 0; k < nchildren(v) && !c; k++) {
+		const struct pvalue *key = v->seq.v[2 * k];
+
+		if (key->type == PV_INT && key->i == i)
+			c = child_of(v, k);
+	}
+	return c;
+}
+
 /* Follow --key; a key may have dots itself: the longest that fits is taken. */
 static int follow_key(struct torch_file *f, struct pvalue **root)
 {
@@ -454,12 +488,12 @@ static int follow_key(struct torch_file *f, struct pvalue **root)
 
 	while (rest.n > 0) {
 		struct str part = rest;
-		struct pvalue *v = pickle_get(*root, part);
+		struct pvalue *v = child_called(*root, part);
 
 		while (!v && part.n > 0) {
 			part.n--;
 			if (rest.p[part.n] == '.')
-				v = pickle_get(*root, part);
+				v = child_called(*root, part);
 		}
 		if (!v)
 			return refuse_key(f, *root, rest);

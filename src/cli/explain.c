@@ -17,6 +17,20 @@ static void add_tensor(const struct tensor *t, const char *word,
 	strbuf_addf(out, ", %" PRIu64 " bytes\n", t->nbytes);
 }
 
+/* A source whose elements do not lie in order. */
+static void add_view(const struct tensor *t, struct strbuf *out)
+{
+	const struct source *s;
+	uint64_t off;
+
+	tensor_first_byte(t, &s, &off);
+	if (s)
+		strbuf_addf(out,
+			    "    a view of what begins at byte %" PRIu64
+			    " of %s\n",
+			    off, s->path);
+}
+
 static void add_source(const struct tensor *t, struct strbuf *out)
 {
 	strbuf_adds(out, "  ");
@@ -25,6 +39,8 @@ static void add_source(const struct tensor *t, struct strbuf *out)
 		strbuf_addf(out, "    bytes %" PRIu64 " to %" PRIu64 " of %s\n",
 			    t->extent.off, t->extent.off + t->nbytes,
 			    t->extent.src->path);
+	else if (t->recipe == RECIPE_GATHER)
+		add_view(t, out);
 	else if (t->recipe == RECIPE_SCALED)
 		strbuf_addf(out,
 			    "    fp8 in blocks of %" PRIu64 "x%" PRIu64

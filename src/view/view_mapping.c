@@ -52,7 +52,8 @@ void view_add_sources(const struct view *v, size_t i, struct strbuf *out)
 	}
 }
 
-/* Elements change places; a pattern may also leave them where they are. */
+/* Elements change places, by a pattern that may also leave them where they
+ * are, or because the source is a view with strides. */
 static bool is_rearranged(const struct tensor *t)
 {
 	while (t->recipe == RECIPE_CAST)
@@ -71,7 +72,7 @@ void view_add_how(const struct view *v, size_t i, struct strbuf *out)
 		strbuf_adds(out, "as it is");
 	else if (o->kind == ORIGIN_COPY)
 		strbuf_adds(out, "copy");
-	else if (is_rearranged(t))
+	else if (o->rule->pattern && is_rearranged(t))
 		strbuf_addstr(out, pattern_text(o->rule->pattern));
 	else
 		strbuf_adds(out, "=");

@@ -185,6 +185,7 @@ static const struct object readable[] = {
 	{"{model:{a:T} x:{b:T}}", "x", "b"},
 	{"{model:{a:T} x:{b.c:{d:T} e:T}}", "x.b.c", "d"},
 	{"{model:{a:T} model_ema:{b:T}}", "model_ema", "b"},
+	{"{model:[{a:T} {b:T}]}", "model.1", "b"},
 	{"{model:{module.a:T} x:T}", "", "model.module.a x"},
 };
 
