@@ -15,9 +15,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include <zlib.h>
-
 #include "core/checked.h"
+#include "core/crc.h"
 #include "core/cursor.h"
 #include "formats/ckpt_param.h"
 #include "formats/wire.h"
@@ -254,20 +253,19 @@ static int crc_of(struct source *s, uint64_t n, uint32_t *out,
 		  struct error *err)
 {
 	uint8_t *block = malloc(VERIFY_NBYTES);
-	uLong crc = crc32(0, NULL, 0);
 	int rc = block ? 0 : error_nomem(err);
 
+	*out = 0;
 	for (uint64_t off = 0; off < n && !rc;) {
 		size_t step = min_size(n - off, VERIFY_NBYTES);
 
 		if (source_read(s, off, step, block, true))
 			rc = error_errno(err, ERR_SOURCE, EIO, "%s", s->path);
 		else
-			crc = crc32(crc, block, (uInt)step);
+			*out = crc_update(*out, block, step);
 		off += step;
 	}
 	free(block);
-	*out = (uint32_t)crc;
 	return rc;
 }
 

@@ -64,9 +64,25 @@ static int take_line(struct index *ix, const cJSON *line, const char *path,
 				 "no file name of that directory",
 				 path, line->string, line->valuestring);
 	ix->v[ix->n++].name = str_of(line->string);
-	/* A tensor a file; sort_files leaves each once. */
-	ix->files[ix->nfiles++] = line->valuestring;
+	/* Most name the file of the one before; sort_files does the rest. */
+	if (!ix->nfiles ||
+	    strcmp(ix->files[ix->nfiles - 1], line->valuestring) != 0)
+		ix->files[ix->nfiles++] = line->valuestring;
 	return 0;
+}
+
+/* Say in each line which of the sorted files it is. */
+static void number_files(struct index *ix, const cJSON *map)
+{
+	const cJSON *line;
+	size_t n = 0, at = 0;
+
+	cJSON_ArrayForEach(line, map)
+	{
+		if (strcmp(ix->files[at], line->valuestring) != 0)
+			at = (size_t)index_find(ix, line->valuestring);
+		ix->v[n++].file = (uint32_t)at;
+	}
 }
 
 static int take_map(struct index *ix, const cJSON *map, const char *path,
@@ -88,9 +104,7 @@ static int take_map(struct index *ix, const cJSON *map, const char *path,
 			return rc;
 	}
 	sort_files(ix);
-	n = 0;
-	cJSON_ArrayForEach(line, map) ix->v[n++].file =
-		(uint32_t)index_find(ix, line->valuestring);
+	number_files(ix, map);
 	return 0;
 }
 

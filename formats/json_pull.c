@@ -138,10 +138,22 @@ static bool take_char(struct json *j, size_t *n)
 	return true;
 }
 
+/* Take the plain ASCII in front; most strings are nothing else. */
+static size_t take_plain(struct json *j)
+{
+	const uint8_t *from = j->c.p, *p = from;
+
+	while (p < j->c.end && *p >= 0x20 && *p < 0x80 && *p != '"' &&
+	       *p != '\\')
+		p++;
+	j->c.p = p;
+	return (size_t)(p - from);
+}
+
 bool json_string(struct json *j, struct json_text *out)
 {
 	const uint8_t *begin;
-	size_t n = 0;
+	size_t n;
 
 	if (j->fail)
 		return false;
@@ -149,6 +161,7 @@ bool json_string(struct json *j, struct json_text *out)
 		return fail(j, "a string");
 	cursor_next(&j->c);
 	begin = j->c.p;
+	n = take_plain(j);
 	while (cursor_peek(&j->c) != '"')
 		if (!take_char(j, &n))
 			return false;

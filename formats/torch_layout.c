@@ -6,9 +6,8 @@
 #include <inttypes.h>
 #include <stdio.h>
 
-#include <zlib.h>
-
 #include "core/checked.h"
+#include "core/crc.h"
 
 #define ALIGNMENT 64
 
@@ -63,11 +62,6 @@ struct entry {
 	uint32_t crc;
 };
 
-static uint32_t crc_of(const void *p, size_t n)
-{
-	return (uint32_t)crc32(crc32(0, NULL, 0), p, (uInt)n);
-}
-
 static void entry_of(const struct layout *l, size_t i, struct entry *e)
 {
 	if (i == ENTRY_PICKLE) {
@@ -77,11 +71,11 @@ static void entry_of(const struct layout *l, size_t i, struct entry *e)
 	} else if (i == ENTRY_BYTEORDER) {
 		snprintf(e->name, sizeof(e->name), "archive/byteorder");
 		e->nbytes = sizeof(byteorder) - 1;
-		e->crc = crc_of(byteorder, sizeof(byteorder) - 1);
+		e->crc = crc_update(0, byteorder, sizeof(byteorder) - 1);
 	} else if (i == l->nentries - 1) {
 		snprintf(e->name, sizeof(e->name), "archive/version");
 		e->nbytes = sizeof(version) - 1;
-		e->crc = crc_of(version, sizeof(version) - 1);
+		e->crc = crc_update(0, version, sizeof(version) - 1);
 	} else {
 		snprintf(e->name, sizeof(e->name), "archive/data/%zu",
 			 i - ENTRY_TENSORS);
@@ -278,16 +272,14 @@ static int measure_pickle(struct layout *l)
 {
 	size_t nchunks = torch_pickle_nchunks(l->n);
 	struct strbuf text = STRBUF_INIT;
-	uLong crc = crc32(0, NULL, 0);
 
 	for (size_t k = 0; k < nchunks && !text.failed; k++) {
 		strbuf_reset(&text);
 		torch_pickle_chunk(l->v, l->n, k, &text);
-		crc = crc32(crc, (const Bytef *)text.p, (uInt)text.len);
+		l->pickle_crc = crc_update(l->pickle_crc, text.p, text.len);
 		l->chunk_nbytes[k] = (uint32_t)text.len;
 		l->pickle_nbytes += text.len;
 	}
-	l->pickle_crc = (uint32_t)crc;
 	strbuf_release(&text);
 	return text.failed ? -ENOMEM : 0;
 }

@@ -121,17 +121,18 @@ static bool in_range(const struct scope *s, const struct rule *r,
 		     const struct binding *b, struct strbuf *why)
 {
 	for (unsigned k = 0; k < r->caps.n; k++) {
-		struct str name = r->caps.v[k].name;
-		struct str text = space_axis_text(rule_space(s, r), name);
+		struct str name = r->caps.v[k].name, text;
 		int64_t range;
 
 		if (!(b->set >> k & 1) || !match_range(s, r, k, &range) ||
 		    b->v[k].num < range)
 			continue;
-		if (why)
-			strbuf_addf(why, "%.*s is %lld, but %.*s is %lld",
-				    STR_ARG(name), (long long)b->v[k].num,
-				    STR_ARG(text), (long long)range);
+		if (!why)
+			return false;
+		text = space_axis_text(rule_space(s, r), name);
+		strbuf_addf(why, "%.*s is %lld, but %.*s is %lld",
+			    STR_ARG(name), (long long)b->v[k].num,
+			    STR_ARG(text), (long long)range);
 		return false;
 	}
 	return true;

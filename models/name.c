@@ -459,12 +459,26 @@ static bool match_from(const struct matcher *m, unsigned k, struct str rest,
 	return false;
 }
 
+/* Most names of a model differ in their last words: those are seen first. */
+static bool may_end(const struct name *n, struct str text)
+{
+	const struct name_part *last = &n->parts[n->nparts - 1];
+	size_t len = last->text.n;
+
+	return last->kind != PART_LITERAL ||
+	       (text.n >= len &&
+		memcmp(text.p + text.n - len, last->text.p, len) == 0);
+}
+
 bool name_match(const struct name *n, const struct caps *caps, struct str text,
 		const struct expr_env *look, struct binding *b)
 {
 	struct matcher m = {n, caps, look};
-	struct binding got = *b;
+	struct binding got;
 
+	if (n->nparts && !may_end(n, text))
+		return false;
+	got = *b;
 	if (!match_from(&m, 0, text, &got))
 		return false;
 	*b = got;

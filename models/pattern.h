@@ -82,6 +82,15 @@ bool pattern_fits(const struct pattern *p, int side, unsigned slot,
 		  const uint64_t *dims, unsigned ndim,
 		  const struct axis_env *env, struct strbuf *why);
 
+/*
+ * Try the pattern from one side on made-up sizes: that it can be solved from
+ * the shapes of that side alone, with the axes that env has a value for, and
+ * makes the shapes of the other. names are those of the tensors.
+ */
+int pattern_check(const struct pattern *p, int from, const struct str *names,
+		  const struct axis_env *env, struct arena *arena,
+		  struct error *err);
+
 /* What a pattern makes of one output tensor. */
 struct pattern_out {
 	unsigned ndim;

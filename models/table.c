@@ -6,11 +6,10 @@
 #include <ctype.h>
 #include <stdlib.h>
 
+#include "models/json_line.h"
 #include "models/table_rules.h"
 
 #define MAX_OPTIONS 64
-
-#define MAX_KEEP 64
 
 /* A string of the JSON, copied into the table. */
 static int take_text(struct table_loader *l, const cJSON *j, const char *what,
@@ -331,52 +330,6 @@ int table_move_space(struct table_loader *l, struct str key, unsigned *number)
 	return 0;
 }
 
-/* ---- names whose type stays ---- */
-
-static int take_kept(struct table_loader *l, struct group *g, struct str text)
-{
-	struct table *t = l->table;
-	const struct space *space = &t->spaces[g->space];
-	struct keep *keep = &t->keep[t->nkeep];
-	int ret = 0;
-
-	if (t->nkeep == MAX_KEEP)
-		return table_bad(l, "over %d names to keep", MAX_KEEP);
-	for (int side = 0; side < 2 && !ret; side++) {
-		size_t len = g->at[side].len;
-
-		strbuf_addstr(&g->at[side], text);
-		ret = name_parse(&keep->name[side], strbuf_str(&g->at[side]),
-				 side, &keep->caps, space->words, space->nwords,
-				 &t->arena, l->err);
-		g->at[side].len = len;
-	}
-	keep->space = g->space;
-	t->nkeep++;
-	return ret ? table_context(l, "keep", ret) : 0;
-}
-
-int table_take_keep(struct table_loader *l, struct group *g)
-{
-	const cJSON *j = cJSON_GetObjectItemCaseSensitive(l->root, "keep");
-	struct table *t = l->table;
-	int ret = 0;
-
-	if (!j)
-		return 0;
-	l->at = j;
-	if (!t->keep)
-		t->keep = arena_array(&t->arena, MAX_KEEP, sizeof(*t->keep));
-	if (!t->keep)
-		return error_nomem(l->err);
-	for (const cJSON *e = list_first(j); e && !ret; e = list_next(j, e)) {
-		if (!cJSON_IsString(e))
-			return table_bad(l, "keep must be a list of names");
-		ret = take_kept(l, g, str_of(e->valuestring));
-	}
-	return ret;
-}
-
 /* ---- the table ---- */
 
 static int take_model(struct table_loader *l, const cJSON *j)
@@ -476,12 +429,24 @@ static int take_all(struct table_loader *l)
 	return ret;
 }
 
-int table_parse(struct table **out, struct str json, const char *origin,
-		struct error *err)
+static int not_json(struct table_loader *l, const char *end)
+{
+	size_t at = end && l->text.p ? (size_t)(end - l->text.p) : 0;
+
+	return error_set(l->err, ERR_MODEL,
+			 "%s:%u: not a JSON object (byte %zu)", l->origin,
+			 json_line_of(l->text, at), at);
+}
+
+static int parse(struct table **out, struct str json, const char *origin,
+		 bool lines, struct error *err)
 {
 	struct table *t = calloc(1, sizeof(*t));
-	struct table_loader l = {
-		.table = t, .err = err, .origin = origin, .text = json};
+	struct table_loader l = {.table = t,
+				 .lines = lines,
+				 .err = err,
+				 .origin = origin,
+				 .text = json};
 	const char *end = NULL;
 	cJSON *root;
 	int ret;
@@ -498,8 +463,7 @@ int table_parse(struct table **out, struct str json, const char *origin,
 	if (cJSON_IsObject(root) && end == json.p + json.n)
 		ret = table_extend(&l, root);
 	else
-		ret = table_bad(&l, "not a JSON object (byte %zu)",
-				end && json.p ? (size_t)(end - json.p) : 0);
+		ret = not_json(&l, end);
 	if (!ret)
 		ret = take_all(&l);
 	cJSON_Delete(root);
@@ -509,6 +473,18 @@ int table_parse(struct table **out, struct str json, const char *origin,
 	}
 	*out = t;
 	return 0;
+}
+
+int table_parse(struct table **out, struct str json, const char *origin,
+		struct error *err)
+{
+	return parse(out, json, origin, false, err);
+}
+
+int table_parse_lines(struct table **out, struct str json, const char *origin,
+		      struct error *err)
+{
+	return parse(out, json, origin, true, err);
 }
 
 bool table_is(const struct table *t, struct str name)

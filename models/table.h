@@ -43,6 +43,7 @@ struct rule {
 	uint8_t space;
 	const struct cond *conds; /* [nconds], all must hold */
 	unsigned nconds;
+	unsigned line;	 /* of the file, of table_parse_lines; else 0 */
 	struct str text; /* "A, B -> C", prefixes included */
 };
 
@@ -94,6 +95,10 @@ struct table {
  */
 int table_parse(struct table **out, struct str json, const char *origin,
 		struct error *err);
+
+/* The same, and where each rule stands, which takes longer. */
+int table_parse_lines(struct table **out, struct str json, const char *origin,
+		      struct error *err);
 
 /* Whether name is the table's model or one of its aliases. */
 bool table_is(const struct table *t, struct str name);

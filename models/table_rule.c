@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* Reading one rule of a table, with what its groups put around it. */
+#include "models/json_line.h"
 #include "models/table_rules.h"
 
 struct rule_builder {
@@ -306,6 +307,8 @@ int table_read_rule(struct flattener *f, const cJSON *j, struct rule *out)
 	int ret = 0;
 
 	b.rule.space = (uint8_t)f->group.space;
+	if (f->l->lines)
+		b.rule.line = json_line(f->l->text, f->l->root, j);
 	if (n < 2 || n > 3)
 		ret = rule_bad(&b, "a rule has two or three texts");
 	if (!ret)

@@ -12,6 +12,7 @@
 
 struct table_loader {
 	struct table *table;
+	bool lines; /* note those of the rules */
 	struct error *err;
 	/* what is being read: the table itself, or one it uses */
 	const char *origin; /* file name, for errors */
@@ -62,7 +63,7 @@ int table_add_space(struct table_loader *l, const cJSON *root, unsigned *space);
 /* The same names as in *space, keys looked up under one more. */
 int table_move_space(struct table_loader *l, struct str key, unsigned *space);
 
-/* The key "keep" of l->root, in the space and behind the prefixes of g. */
+/* table_keep.c: the key "keep" of l->root, as for a rule of group g. */
 int table_take_keep(struct table_loader *l, struct group *g);
 
 /* table_rule.c: one rule, in its groups. */

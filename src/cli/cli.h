@@ -23,6 +23,7 @@ int cli_hash(const struct cli *c, struct error *err);
 int cli_cat(const struct cli *c, struct error *err);
 int cli_explain(const struct cli *c, struct error *err);
 int cli_models(const struct cli *c, struct error *err);
+int cli_check_rules(const struct cli *c, struct error *err);
 
 /* Open the view of args[0], printing its warnings to standard error. */
 int cli_open(const struct cli *c, struct view **out, struct error *err);

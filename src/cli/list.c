@@ -82,7 +82,8 @@ static void add_heads(struct grid *g, const char *const *heads)
 
 /* ---- list ---- */
 
-static void add_tensor(struct grid *g, const struct view *v, size_t i)
+static void add_tensor(struct grid *g, const struct view *v, size_t i,
+		       bool all_sources)
 {
 	const struct tensor *t = &view_tensors(v)->v[i];
 	struct strbuf sb = STRBUF_INIT;
@@ -95,7 +96,10 @@ static void add_tensor(struct grid *g, const struct view *v, size_t i)
 	strbuf_addf(&sb, "%" PRIu64, t->nbytes);
 	add_cell(g, strbuf_str(&sb));
 	strbuf_reset(&sb);
-	view_add_sources(v, i, &sb);
+	if (all_sources)
+		view_add_sources(v, i, &sb);
+	else
+		view_add_some_sources(v, i, &sb);
 	add_cell(g, strbuf_str(&sb));
 	strbuf_reset(&sb);
 	view_add_how(v, i, &sb);
@@ -148,7 +152,7 @@ static int print_list(const struct view *v, bool tsv, struct error *err)
 
 	add_heads(&g, heads);
 	for (size_t i = 0; i < view_tensors(v)->n; i++)
-		add_tensor(&g, v, i);
+		add_tensor(&g, v, i, tsv);
 	return print_grid(&g, tsv, err);
 }
 

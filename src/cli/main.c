@@ -24,6 +24,7 @@ static const char help[] =
 	"                                 a file as wconvfs shows it\n"
 	"  explain SOURCE NAME            where a parameter comes from\n"
 	"  models [--tsv]                 the rule tables there are\n"
+	"  check-rules FILE               whether a rule table is right\n"
 	"\n"
 	"Options:\n"
 	"  --model=NAME       the rules to use (default: by config.json)\n"
@@ -52,6 +53,7 @@ static const struct command {
 	{"cat", 2, cli_cat, "wconv cat SOURCE PATH"},
 	{"explain", 2, cli_explain, "wconv explain SOURCE NAME"},
 	{"models", 0, cli_models, "wconv models"},
+	{"check-rules", 1, cli_check_rules, "wconv check-rules FILE"},
 };
 
 /* getopt's table: ours, then the shared ones by name. */

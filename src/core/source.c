@@ -95,29 +95,28 @@ static ssize_t read_some(struct source *s, uint64_t off, size_t n, void *buf,
 }
 
 /*
- * After the bytes were read and before they are used: NULL if it is still the
- * same file, else what is wrong. A network filesystem is asked, not what the
- * kernel remembers of it.
+ * After the bytes were read and before they are used: is it still the same
+ * file? A network filesystem is asked, not what the kernel remembers of it;
+ * that it does not answer says nothing about the next time.
  */
-static const char *what_changed(const struct source *s)
+static int check_identity(struct source *s)
 {
 	struct statx st;
 
 	if (statx(s->fd, "", AT_EMPTY_PATH | AT_STATX_FORCE_SYNC,
 		  STATX_SIZE | STATX_MTIME, &st) < 0)
-		return strerror(errno);
+		return refuse(s, strerror(errno));
 	if (st.stx_size == s->nbytes &&
 	    st.stx_mtime.tv_sec == s->mtime.tv_sec &&
 	    st.stx_mtime.tv_nsec == (uint32_t)s->mtime.tv_nsec)
-		return NULL;
-	return "changed since it was opened";
+		return 0;
+	return refuse_for_good(s, "changed since it was opened");
 }
 
 int source_read(struct source *s, uint64_t off, size_t n, void *buf,
 		bool uncached)
 {
 	uint8_t *p = buf;
-	const char *why;
 	size_t left = n;
 
 	if (atomic_load_explicit(&s->changed, memory_order_relaxed))
@@ -130,15 +129,14 @@ int source_read(struct source *s, uint64_t off, size_t n, void *buf,
 		if (got < 0)
 			return refuse(s, strerror(errno));
 		if (got == 0)
-			return refuse_for_good(
-				s, "truncated since it was opened");
+			return refuse_for_good(s,
+					       "truncated since it was opened");
 		p += got;
 		off += (uint64_t)got;
 		left -= (size_t)got;
 	}
-	why = what_changed(s);
-	if (why)
-		return refuse_for_good(s, why);
+	if (check_identity(s))
+		return -EIO;
 	atomic_fetch_add_explicit(&s->nread, n, memory_order_relaxed);
 	return 0;
 }

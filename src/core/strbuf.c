@@ -121,8 +121,11 @@ void strbuf_add_tsv(struct strbuf *sb, struct str s)
 	size_t from = 0;
 
 	for (size_t i = 0; i < s.n; i++) {
-		const char *at = memchr(plain, s.p[i], sizeof(plain));
+		const char *at;
 
+		if ((unsigned char)s.p[i] >= 0x20 && s.p[i] != '\\')
+			continue;
+		at = memchr(plain, s.p[i], sizeof(plain));
 		if (!at)
 			continue;
 		strbuf_add(sb, s.p + from, i - from);

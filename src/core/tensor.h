@@ -107,7 +107,7 @@ struct tensor_set {
 	size_t n, cap;
 	struct tensor_slot *slots;
 	size_t nslots;
-	uint64_t seed; /* of the hash: names come from files */
+	uint64_t seed;		 /* of the hash: names come from files */
 	struct source **sources; /* [nsources], owned, in file order */
 	size_t nsources;
 };

@@ -6,9 +6,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include <zlib.h>
-
 #include "core/checked.h"
+#include "core/crc.h"
 
 /* Append *r with nbytes at the end of the file. */
 static int append(struct vfile *f, struct region r, uint64_t nbytes)
@@ -108,7 +107,7 @@ static int crc_of(const struct checksum *c, uint32_t *out, struct reader *rd)
 {
 	static const uint8_t zeros[16];
 	uint64_t left = c->tensor->nbytes;
-	uLong crc = crc32(0, NULL, 0);
+	uint32_t crc = 0;
 
 	while (left > 0) {
 		size_t n = min_size(left, READER_BLOCK);
@@ -117,10 +116,10 @@ static int crc_of(const struct checksum *c, uint32_t *out, struct reader *rd)
 
 		if (err)
 			return err;
-		crc = crc32(crc, rd->block, (uInt)n);
+		crc = crc_update(crc, rd->block, n);
 		left -= n;
 	}
-	*out = (uint32_t)crc32(crc, zeros, (uInt)c->npad);
+	*out = crc_update(crc, zeros, c->npad);
 	return 0;
 }
 

@@ -48,8 +48,12 @@ const struct scope *view_scope(const struct view *v);
 /* The word for a type on the side that is shown: "Float32" or "F32". */
 const char *view_dtype_word(const struct view *v, enum dtype dt);
 
-/* Append "file: name, name" and how tensor i of view_tensors is made. */
+/*
+ * Append "file: name, name" and how tensor i of view_tensors is made. A stack
+ * is made of hundreds: view_add_some_sources ends in "and N more".
+ */
 void view_add_sources(const struct view *v, size_t i, struct strbuf *out);
+void view_add_some_sources(const struct view *v, size_t i, struct strbuf *out);
 void view_add_how(const struct view *v, size_t i, struct strbuf *out);
 
 /* ---- the tree ---- */

@@ -166,9 +166,11 @@ static int add_safetensors(struct view *v, struct error *err)
 			return error_nomem(err);
 		i = end;
 	} while (i < set->n);
+	/* the map is the index under another name: one file, released once */
 	if (add_index(v, dir, "model", "safetensors",
 		      "model.safetensors.index.json") ||
-	    add_index(v, dir, "model", "safetensors", "param_name_map.json"))
+	    !add_node(v, dir, "param_name_map.json",
+		      v->nodes[v->nnodes - 1].file))
 		return error_nomem(err);
 	return 0;
 }

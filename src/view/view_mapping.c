@@ -12,6 +12,9 @@
 /* Lines of one rendered region. */
 #define CHUNK 64
 
+/* Sources that are named where one line has to do; no pattern has more. */
+#define SOME_SOURCES PATTERN_MAX_TENSORS
+
 static const char *base_name(const char *path)
 {
 	const char *slash = strrchr(path, '/');
@@ -35,12 +38,13 @@ static void add_file(struct strbuf *out, const char *file)
 	strbuf_adds(out, ": ");
 }
 
-void view_add_sources(const struct view *v, size_t i, struct strbuf *out)
+static void add_sources(const struct view *v, size_t i, uint32_t most,
+			struct strbuf *out)
 {
 	const struct origin *o = &v->plan.origins[i];
 	const char *last = NULL;
 
-	for (unsigned k = 0; k < o->nsources; k++) {
+	for (uint32_t k = 0; k < o->nsources && k < most; k++) {
 		const struct tensor *t = &v->source.tensors.v[o->sources[k]];
 		const char *file = file_of(t);
 
@@ -50,6 +54,18 @@ void view_add_sources(const struct view *v, size_t i, struct strbuf *out)
 		strbuf_add_tsv(out, t->name);
 		last = file;
 	}
+	if (o->nsources > most)
+		strbuf_addf(out, " and %u more", o->nsources - most);
+}
+
+void view_add_sources(const struct view *v, size_t i, struct strbuf *out)
+{
+	add_sources(v, i, UINT32_MAX, out);
+}
+
+void view_add_some_sources(const struct view *v, size_t i, struct strbuf *out)
+{
+	add_sources(v, i, SOME_SOURCES, out);
 }
 
 /* Elements change places, by a pattern that may also leave them where they

@@ -164,7 +164,7 @@ static void add_copies(const struct view *v, struct strbuf *sb)
 			continue;
 		strbuf_addf(sb, "copied: %.*s has the bytes of ",
 			    STR_ARG(v->plan.target.v[i].name));
-		view_add_sources(v, i, sb);
+		view_add_some_sources(v, i, sb);
 		strbuf_addc(sb, '\n');
 	}
 }

@@ -23,7 +23,7 @@ static void add_name(const struct view *v, uint64_t node, struct strbuf *out)
 
 static void add_source(const struct view *v, uint64_t node, struct strbuf *out)
 {
-	view_add_sources(v, index_of(v, node), out);
+	view_add_some_sources(v, index_of(v, node), out);
 }
 
 static void add_pattern(const struct view *v, uint64_t node, struct strbuf *out)

@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Checking tables; see check.h. */
+#include "models/check.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+struct checker {
+	struct check_result *out;
+	const struct table *t;
+	const struct rule *r;
+	const char *origin;
+	struct strbuf *wrong;
+	struct arena arena; /* of one rule */
+};
+
+static void __attribute__((format(printf, 2, 3)))
+wrong(struct checker *c, const char *fmt, ...)
+{
+	char text[1000];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	strbuf_adds(c->wrong, ERROR_ITEM);
+	strbuf_adds(c->wrong, c->origin);
+	if (c->r->line)
+		strbuf_addf(c->wrong, ":%u", c->r->line);
+	strbuf_addf(c->wrong, ": %s", text);
+	c->out->nwrong++;
+}
+
+/* ---- names ---- */
+
+/* Axes and keys in the arithmetic of names: any number will do. */
+static struct value made_value(const void *ctx, struct str name)
+{
+	(void)ctx;
+	(void)name;
+	return value_int(11);
+}
+
+/* A value for each capture, the last of those it may have. */
+static void make_binding(const struct caps *caps, struct binding *b)
+{
+	static const char *const stars[] = {"some", "more"};
+
+	b->set = (1u << caps->n) - 1;
+	for (unsigned k = 0; k < caps->n; k++) {
+		const struct cap *cap = &caps->v[k];
+
+		b->v[k].num = 3 + k;
+		b->v[k].text = (struct str){"", 0};
+		if (cap->kind == CAP_ALT)
+			b->v[k].text = cap->alts[cap->nalts - 1];
+		if (cap->kind == CAP_STAR)
+			b->v[k].text = str_of(stars[k % 2]);
+		if (cap->kind == CAP_WORD)
+			b->v[k].num = (int64_t)cap->words->npairs - 1;
+	}
+}
+
+static bool no_words(const struct caps *caps)
+{
+	for (unsigned k = 0; k < caps->n; k++)
+		if (caps->v[k].kind == CAP_WORD && !caps->v[k].words->npairs)
+			return true;
+	return false;
+}
+
+static void check_name(struct checker *c, const struct name *n)
+{
+	const struct caps *caps = &c->r->caps;
+	struct expr_env look = {.lookup = made_value};
+	struct strbuf made = STRBUF_INIT, again = STRBUF_INIT;
+	struct binding b, got = {.set = 0};
+
+	make_binding(caps, &b);
+	if (!name_fill(n, caps, &look, &b, &made))
+		wrong(c, "the name %.*s cannot be worked out",
+		      STR_ARG(n->text));
+	else if (!name_match(n, caps, strbuf_str(&made), &look, &got) ||
+		 !name_fill(n, caps, &look, &got, &again) ||
+		 !str_eq(strbuf_str(&made), strbuf_str(&again)))
+		wrong(c, "the name %.*s does not take %.*s, which it makes",
+		      STR_ARG(n->text), STR_ARG(strbuf_str(&made)));
+	strbuf_release(&made);
+	strbuf_release(&again);
+}
+
+static void check_names(struct checker *c)
+{
+	if (no_words(&c->r->caps)) {
+		wrong(c, "%.*s: a list of words that is empty",
+		      STR_ARG(c->r->text));
+		return;
+	}
+	for (int side = 0; side < 2; side++)
+		for (unsigned k = 0; k < c->r->nnames[side]; k++)
+			check_name(c, &c->r->names[side][k]);
+}
+
+/* ---- patterns ---- */
+
+static bool has_axis(const void *ctx, struct str name, uint64_t *out)
+{
+	const struct checker *c = ctx;
+
+	*out = 0;
+	return table_axis_in(c->t, c->r->space, name) != NULL;
+}
+
+static void check_pattern(struct checker *c, int from)
+{
+	struct axis_env env = {has_axis, c};
+	struct str names[PATTERN_MAX_TENSORS];
+	struct error err = ERROR_INIT;
+
+	for (unsigned k = 0; k < c->r->nnames[from]; k++)
+		names[k] = c->r->names[from][k].text;
+	if (pattern_check(c->r->pattern, from, names, &env, &c->arena, &err))
+		wrong(c, "from the %s alone, with made-up sizes: %s",
+		      from ? "right" : "left", error_text(&err));
+	error_release(&err);
+}
+
+/* ---- order ---- */
+
+static bool same_names(const struct rule *a, const struct rule *b, int side)
+{
+	if (a->nnames[side] != b->nnames[side] || !a->nnames[side])
+		return false;
+	for (unsigned k = 0; k < a->nnames[side]; k++)
+		if (!str_eq(a->names[side][k].text, b->names[side][k].text))
+			return false;
+	return true;
+}
+
+/* Under the same conditions; conditions of a group are shared by its rules. */
+static bool same_conds(const struct rule *a, const struct rule *b)
+{
+	if (a->nconds > b->nconds)
+		return false;
+	for (unsigned k = 0; k < a->nconds; k++)
+		if (a->conds[k].expr != b->conds[k].expr)
+			return false;
+	return true;
+}
+
+/* A template of the target side may want the second of two rules. */
+static bool has_template(const struct rule *r)
+{
+	for (unsigned k = 0; k < r->nconds; k++)
+		if (expr_mentions(r->conds[k].expr, str_of("template")))
+			return true;
+	return false;
+}
+
+/* A rule of the same names before it that takes any shape. */
+static void check_reached(struct checker *c)
+{
+	if (has_template(c->r))
+		return;
+	for (const struct rule *r = c->t->rules; r < c->r; r++) {
+		if (r->pattern || !same_names(r, c->r, 0) ||
+		    !same_conds(r, c->r))
+			continue;
+		wrong(c, "%.*s is never reached: the rule of line %u takes all",
+		      STR_ARG(c->r->text), r->line);
+		return;
+	}
+}
+
+/* ---- the table ---- */
+
+static void check_rule(struct checker *c)
+{
+	check_names(c);
+	check_reached(c);
+	if (!c->r->pattern)
+		return;
+	c->out->npatterns++;
+	check_pattern(c, 0);
+	check_pattern(c, 1);
+}
+
+static int unreadable(struct check_result *out, struct strbuf *wrong,
+		      const struct error *err, int ret)
+{
+	if (ret == -ENOMEM)
+		return ret;
+	strbuf_addf(wrong, ERROR_ITEM "%s", error_text(err));
+	out->nwrong++;
+	return 0;
+}
+
+int check_rules(struct check_result *out, struct str json, const char *origin,
+		struct strbuf *wrong, struct error *err)
+{
+	struct checker c = {.out = out, .origin = origin, .wrong = wrong};
+	struct table *t;
+	int ret;
+
+	*out = (struct check_result){.nwrong = 0};
+	ret = table_parse_lines(&t, json, origin, err);
+	if (ret)
+		return unreadable(out, wrong, err, ret);
+	c.t = t;
+	out->model = arena_str(&out->arena, t->model);
+	out->nrules = t->nrules;
+	for (size_t i = 0; i < t->nrules; i++) {
+		c.r = &t->rules[i];
+		/* tables that this one uses are built in and checked */
+		if (str_eq(t->spaces[c.r->space].table, str_of(origin)))
+			check_rule(&c);
+		arena_release(&c.arena);
+		c.arena = (struct arena)ARENA_INIT;
+	}
+	table_free(t);
+	return wrong->failed || !out->model.p ? error_nomem(err) : 0;
+}
+
+void check_release(struct check_result *r)
+{
+	arena_release(&r->arena);
+}

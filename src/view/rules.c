@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Rule tables in files; see rules.h. */
+#include "view/rules.h"
+
+#include "core/slurp.h"
+#include "models/check.h"
+
+/* Far more than any table of rules has. */
+#define RULES_MAX_NBYTES (UINT64_C(4) << 20)
+
+static int say(const struct check_result *r, const char *path,
+	       const struct strbuf *wrong, struct strbuf *out,
+	       struct error *err)
+{
+	if (r->nwrong)
+		return error_set(err, ERR_MODEL, "%s: %zu thing%s wrong:%.*s",
+				 path, r->nwrong,
+				 r->nwrong == 1 ? " is" : "s are",
+				 STR_ARG(strbuf_str(wrong)));
+	strbuf_addf(out, "%s: %.*s, %zu rules, %zu patterns, nothing wrong\n",
+		    path, STR_ARG(r->model), r->nrules, r->npatterns);
+	return out->failed ? error_nomem(err) : 0;
+}
+
+int rules_check(const char *path, struct strbuf *out, struct error *err)
+{
+	struct strbuf text = STRBUF_INIT, wrong = STRBUF_INIT;
+	struct check_result r;
+	int ret = slurp(&text, path, RULES_MAX_NBYTES, err);
+
+	if (!ret) {
+		ret = check_rules(&r, strbuf_str(&text), path, &wrong, err);
+		if (!ret)
+			ret = say(&r, path, &wrong, out, err);
+		check_release(&r);
+	}
+	strbuf_release(&text);
+	strbuf_release(&wrong);
+	return ret;
+}
