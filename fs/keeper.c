@@ -151,11 +151,15 @@ void keeper_watch(const struct keeper *k, const struct mountpoint *mp)
 	tell(k, &w);
 }
 
-void keeper_dismiss(struct keeper *k)
+void keeper_dismiss(const struct keeper *k)
 {
 	static const struct watched nothing;
 
 	tell(k, &nothing);
+}
+
+void keeper_end(struct keeper *k)
+{
 	keeper_release(k);
 	waitpid(k->pid, NULL, 0); /* a daemon's is not its child */
 }

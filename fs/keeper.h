@@ -38,8 +38,11 @@ void keeper_run(const struct keeper *k);
 /* From here on the mount is its to clean up. */
 void keeper_watch(const struct keeper *k, const struct mountpoint *mp);
 
-/* The mount is gone: have the keeper end, and wait if it is our child. */
-void keeper_dismiss(struct keeper *k);
+/* The mount is gone: nothing is the keeper's to clean up. */
+void keeper_dismiss(const struct keeper *k);
+
+/* Have it end, its work done, and wait for that if it is our child. */
+void keeper_end(struct keeper *k);
 
 /* Close the pipe, whose other end tells the keeper when the last closes it. */
 void keeper_release(struct keeper *k);

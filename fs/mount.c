@@ -341,6 +341,25 @@ static int loop(const struct server *s)
 	return ret;
 }
 
+/*
+ * The session has ended with ret: is the mount gone? One whose connection was
+ * aborted is not, and is left to the keeper. An unmount may look like that.
+ */
+static int end_keeper(const struct server *s, int ret)
+{
+	const struct mountpoint *mp = s->m->mp;
+
+	if (mountpoint_shows(mp->path, &mp->now)) {
+		ret = -ECONNABORTED;
+	} else {
+		keeper_dismiss(s->m->keeper);
+		if (ret == -ECONNABORTED)
+			ret = 0;
+	}
+	keeper_end(s->m->keeper);
+	return ret;
+}
+
 static int serve(struct server *s, struct fs *fs, struct error *err)
 {
 	int ret;
@@ -354,7 +373,7 @@ static int serve(struct server *s, struct fs *fs, struct error *err)
 	fuse_session_unmount(s->se); /* nothing, where it is unmounted */
 	join_warden(s);
 	session_free(s);
-	keeper_dismiss(s->m->keeper);
+	ret = end_keeper(s, ret);
 	if (s->err.text)
 		return error_set(err, ERR_MOUNT, "%s", s->err.text);
 	if (ret < 0)

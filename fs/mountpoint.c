@@ -255,6 +255,7 @@ void mountpoint_note(struct mountpoint *mp)
 	struct mounted m;
 
 	memset(&mp->now, 0, sizeof(mp->now));
+	memset(&m, 0, sizeof(m)); /* it is sent by a pipe, padding too */
 	snprintf(before, sizeof(before), "%u:%u", major(mp->before),
 		 minor(mp->before));
 	if (!mp->passed && find_mount(mp->path, &m) &&
@@ -294,13 +295,9 @@ static int run_program(char *const argv[])
 
 int mountpoint_detach(const char *path)
 {
-	char *const argv[] = {(char *)FUSERMOUNT,
-			      (char *)"-u",
-			      (char *)"-q",
-			      (char *)"-z",
-			      (char *)"--",
-			      (char *)path,
-			      NULL};
+	char *const argv[] = {
+		(char *)FUSERMOUNT, (char *)"-u", (char *)"-q", (char *)"-z",
+		(char *)"--",	    (char *)path, NULL};
 
 	if (umount2(path, MNT_DETACH | UMOUNT_NOFOLLOW) == 0)
 		return 0;

@@ -11,6 +11,10 @@
  *                        reads that touch these bytes
  *   FAULTS/NAME.stall    there: wait until it is gone
  *
+ * and when its attributes are asked for:
+ *
+ *   FAULTS/NAME.attr     there: EIO
+ *
  * Nothing is cached but attributes, and these for good, as a network
  * filesystem's may be: only who asks for fresh ones sees a change.
  */
@@ -45,12 +49,34 @@ static void *fault_init(struct fuse_conn_info *conn, struct fuse_config *cfg)
 	return NULL;
 }
 
+/* Whether a fault is on for the bytes [off, off + n) of a file. */
+static bool is_on(const char *path, const char *kind, off_t off, size_t n)
+{
+	char name[512], text[64] = "";
+	long long from, to;
+	int fd;
+
+	snprintf(name, sizeof(name), "%s.%s", relative(path), kind);
+	fd = openat(faults_fd, name, O_RDONLY);
+	if (fd < 0)
+		return false;
+	if (read(fd, text, sizeof(text) - 1) < 0)
+		text[0] = '\0';
+	close(fd);
+	if (sscanf(text, "%lld %lld", &from, &to) != 2)
+		return true;
+	return off < to && off + (off_t)n > from;
+}
+
 static int fault_getattr(const char *path, struct stat *st,
 			 struct fuse_file_info *fi)
 {
-	int ret = fi ? fstat((int)fi->fh, st)
-		     : fstatat(dir_fd, relative(path), st, 0);
+	int ret;
 
+	if (is_on(path, "attr", 0, 1))
+		return -EIO;
+	ret = fi ? fstat((int)fi->fh, st)
+		 : fstatat(dir_fd, relative(path), st, 0);
 	return ret < 0 ? -errno : 0;
 }
 
@@ -91,25 +117,6 @@ static int fault_release(const char *path, struct fuse_file_info *fi)
 	return 0;
 }
 
-/* Whether a fault is on for the bytes [off, off + n) of a file. */
-static bool is_on(const char *path, const char *kind, off_t off, size_t n)
-{
-	char name[512], text[64] = "";
-	long long from, to;
-	int fd;
-
-	snprintf(name, sizeof(name), "%s.%s", relative(path), kind);
-	fd = openat(faults_fd, name, O_RDONLY);
-	if (fd < 0)
-		return false;
-	if (read(fd, text, sizeof(text) - 1) < 0)
-		text[0] = '\0';
-	close(fd);
-	if (sscanf(text, "%lld %lld", &from, &to) != 2)
-		return true;
-	return off < to && off + (off_t)n > from;
-}
-
 static int fault_read(const char *path, char *buf, size_t n, off_t off,
 		      struct fuse_file_info *fi)
 {
@@ -135,8 +142,8 @@ static const struct fuse_operations ops = {
 int main(int argc, char **argv)
 {
 	char *args[] = {(char *)"faultfs", (char *)"-f",
-			(char *)"-omax_threads=16",
-			argc == 4 ? argv[3] : NULL, NULL};
+			(char *)"-omax_threads=16", argc == 4 ? argv[3] : NULL,
+			NULL};
 
 	if (argc != 4) {
 		fprintf(stderr, "usage: faultfs DIR FAULTS MOUNTPOINT\n");

@@ -60,6 +60,16 @@ equal 'the fault is over: all is read' '0 0' "$failing $wrong"
 check '... model.ckpt too' cmp "$mnt/model.ckpt" "$tmp/want/model.ckpt"
 done_with
 
+fresh
+touch "$faults/$shard.attr"
+read_params
+check 'attributes that cannot be had: reads fail' [ $failing -gt 0 ]
+equal '... of that file, and nothing wrong is read' "$((right > 0)) 0" "1 $wrong"
+rm "$faults/$shard.attr"
+read_params
+equal '... until they can: all is read' '0 0' "$failing $wrong"
+done_with
+
 # --- changed behind the filesystem, which shows old attributes ---
 
 fresh

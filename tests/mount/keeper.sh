@@ -84,6 +84,29 @@ code=0
 equal 'a source that is not there' 2 $code
 check '... leaves no keeper' wait_until nobody_serves
 
+# --- a connection that is cut ---
+
+# abort_connection - as root may; in a namespace, for where the files are not.
+abort_connection() {
+	unshare -m sh -c 'mount -t fusectl none /sys/fs/fuse/connections
+		echo 1 >"/sys/fs/fuse/connections/$1/abort"' - \
+		"$(mountpoint -d "$mnt" | sed 's/.*://')"
+}
+
+if is_root && has unshare && unshare -m true; then
+	in_foreground
+	abort_connection
+	reap
+	equal 'a connection that is aborted: exit code 5' 5 $code
+	check '... is unmounted' no_mounts
+	in_background
+	abort_connection
+	check '... that of a daemon too' wait_until no_mounts
+	check '... which ends' wait_until nobody_serves
+else
+	skip 'a connection that is aborted' 'needs root'
+fi
+
 # --- what is not ours ---
 
 if is_root; then
