@@ -2,15 +2,16 @@
 /* The process that cleans up after a killed one; see keeper.h. */
 #include "fs/keeper.h"
 
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/statfs.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -22,6 +23,22 @@ struct watched {
 	char path[PATH_MAX];
 };
 
+/* Close all that our caller left open, but 0-2 and keep. */
+static void close_others(int keep)
+{
+	DIR *d = opendir("/proc/self/fd");
+	struct dirent *e;
+
+	while (d && (e = readdir(d))) {
+		int fd = (int)strtol(e->d_name, NULL, 10);
+
+		if (fd > 2 && fd != keep && fd != dirfd(d))
+			close(fd);
+	}
+	if (d)
+		closedir(d);
+}
+
 /* Keep no file of others open, and no directory: that would make it busy. */
 static void let_go(int keep)
 {
@@ -29,10 +46,7 @@ static void let_go(int keep)
 
 	for (int fd = 0; fd < 3 && null >= 0; fd++)
 		dup2(null, fd);
-	/* before Linux 5.9 what the caller left open stays so */
-	if (keep > 3)
-		syscall(SYS_close_range, 3u, (unsigned)keep - 1, 0u);
-	syscall(SYS_close_range, (unsigned)keep + 1, ~0u, 0u);
+	close_others(keep);
 	if (chdir("/") < 0)
 		log_line("cannot leave the working directory");
 }

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# shellcheck source=tests/mount/lib.sh disable=SC2012,SC2015,SC2119,SC2317
+# shellcheck source=tests/mount/lib.sh disable=SC2012,SC2015,SC2119,SC2154,SC2317
 #
 # A source that changes under a mount: an I/O error where bytes are lost, one
 # line in the log, and never other bytes than before.

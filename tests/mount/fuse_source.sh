@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# shellcheck source=tests/mount/lib.sh disable=SC2012,SC2015,SC2119,SC2317
+# shellcheck source=tests/mount/lib.sh disable=SC2012,SC2015,SC2119,SC2120,SC2154,SC2317
 #
 # A source on a FUSE filesystem that fails, stalls, or dies (faultfs.c): what
 # it cannot give is an I/O error, and all else goes on.
@@ -15,7 +15,7 @@ mkdir "$faults" "$src"
 
 # fresh ARG... - a new copy of the model behind a filesystem without faults.
 fresh() {
-	rm -rf "$dir" "$faults"/*
+	rm -rf "$dir" "${faults:?}"/*
 	cp -rL "$MODEL" "$dir"
 	"$faultfs" "$dir" "$faults" "$src" 2>"$tmp/faultfs" &
 	below=$!
@@ -63,7 +63,7 @@ done_with
 fresh
 touch "$faults/$shard.attr"
 read_params
-check 'attributes that cannot be had: reads fail' [ $failing -gt 0 ]
+check 'attributes that cannot be had: reads fail' [ "$failing" -gt 0 ]
 equal '... of that file, and nothing wrong is read' "$((right > 0)) 0" "1 $wrong"
 rm "$faults/$shard.attr"
 read_params
@@ -85,14 +85,15 @@ done_with
 # --- a source that hangs ---
 
 fresh
-one=$(params_of $shard | head -n 1)
+one=$(params_of "$shard" | head -n 1)
 touch "$faults/$shard.stall"
+readers=
 for i in 1 2 3; do
 	cat "$mnt/params/$one.npy" >"$tmp/late$i" &
-	eval "reader$i=$!"
+	readers="$readers $!"
 done
 sleep 0.3
-params_of $other >"$tmp/others"
+params_of "$other" >"$tmp/others"
 check 'a stalled file: there are parameters in the other' test -s "$tmp/others"
 # shellcheck disable=SC2016 # it is for the inner shell
 check '... which are read meanwhile' timeout 10 sh -c '
@@ -101,9 +102,10 @@ check '... which are read meanwhile' timeout 10 sh -c '
 	done <"$1"' - "$tmp/others" "$mnt" "$tmp/want"
 check '... so are names and attributes' timeout 10 sh -c \
 	"ls -l '$mnt'/params | grep -q npy"
-check '... and those of the stalled one wait' kill -0 "$reader1"
+check '... and those of the stalled one wait' kill -0 $!
 rm "$faults/$shard.stall"
-wait "$reader1" "$reader2" "$reader3"
+# shellcheck disable=SC2086 # a word each
+wait $readers
 for i in 1 2 3; do
 	check "it goes on: reader $i gets the bytes" \
 		cmp "$tmp/late$i" "$tmp/want/params/$one.npy"
@@ -138,7 +140,7 @@ read_params
 equal 'a dead filesystem: nothing wrong is read' '0 0' "$right $wrong"
 check '... what needs no source is' cmp "$mnt/.wconvfs/mapping.tsv" \
 	"$tmp/want/.wconvfs/mapping.tsv"
-equal '... one line a file' '1 1' "$(log_lines $shard) $(log_lines $other)"
+equal '... one line a file' '1 1' "$(log_lines "$shard") $(log_lines "$other")"
 stop
 equal '... it ends with 0' 0 $code
 umount -l "$src" 2>/dev/null || fusermount3 -u "$src"

@@ -1,6 +1,6 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
-# shellcheck source=tests/mount/lib.sh disable=SC2012,SC2015,SC2119,SC2317
+# shellcheck source=tests/mount/lib.sh disable=SC2012,SC2015,SC2016,SC2119,SC2120,SC2317
 #
 # The keeper: what is left of a mount whose process is killed is unmounted,
 # and nothing else ever is.
@@ -87,6 +87,7 @@ check '... leaves no keeper' wait_until nobody_serves
 # --- a connection that is cut ---
 
 # abort_connection - as root may; in a namespace, for where the files are not.
+# shellcheck disable=SC2016 # it is for the inner shell
 abort_connection() {
 	unshare -m sh -c 'mount -t fusectl none /sys/fs/fuse/connections
 		echo 1 >"/sys/fs/fuse/connections/$1/abort"' - \

@@ -63,9 +63,10 @@ equal() {
 	fi
 }
 
-# wait_until COMMAND... - for at most 10 seconds.
+# wait_until COMMAND... - for at most 10 seconds, a minute with sanitizers.
 wait_until() {
-	tries=200
+	tries=${SANITIZED:+1200}
+	tries=${tries:-200}
 	until "$@" 2>/dev/null; do
 		tries=$((tries - 1))
 		[ $tries -gt 0 ] || return 1
@@ -88,6 +89,7 @@ nobody_serves() {
 
 # processes NAME - of those that serve $mnt: wconvfs or wconvfs-keeper.
 processes() {
+	# shellcheck disable=SC2013 # paths without blanks
 	for p in $(grep -lsaF -f "$tmp/mnt-pattern" /proc/[0-9]*/cmdline); do
 		p=${p%/cmdline}
 		[ "$(cat "$p/comm" 2>/dev/null)" != "$1" ] || echo "${p#/proc/}"

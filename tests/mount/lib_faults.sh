@@ -32,9 +32,9 @@ log_lines() {
 # changed TEXT - after something was done to one of two shards.
 changed() {
 	read_params
-	equal "$1: nothing is read that differs" 0 $wrong
-	check "$1: reads of it fail" [ $failing -gt 0 ]
-	check "$1: what lies in other files is read" [ $right -gt 0 ]
+	equal "$1: nothing is read that differs" 0 "$wrong"
+	check "$1: reads of it fail" [ "$failing" -gt 0 ]
+	check "$1: what lies in other files is read" [ "$right" -gt 0 ]
 	cat "$mnt/model.ckpt" 2>"$tmp/cat" >"$tmp/got"
 	equal "$1: model.ckpt gives an I/O error" 1 $?
 	check "$1: ... which is EIO" grep -q 'Input/output error' "$tmp/cat"
@@ -46,7 +46,7 @@ changed() {
 	check "$1: the mount goes on" cmp "$mnt/config.json" \
 		"$MODEL/config.json"
 	stop
-	equal "$1: and ends with 0" 0 $code
+	equal "$1: and ends with 0" 0 "$code"
 }
 
 # harmless TEXT - the opened file goes on being served.
