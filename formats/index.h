@@ -11,17 +11,17 @@
 
 /* The name of shard k (from 1) of n: "PREFIX-00001-of-0000N.SUFFIX", or
  * "PREFIX.SUFFIX" where there is one shard only. */
-void index_shard_name(struct strbuf *sb, const char *prefix, size_t k,
-		      size_t n, const char *suffix);
+void index_shard_name(struct strbuf *sb, const char *prefix, size_t k, size_t n,
+		      const char *suffix);
 
 /*
  * Lay out the index of the tensors v, whose shard numbers (from 0, of nshards)
  * are shard[]; v and shard must outlive f. total_size: their data bytes.
  * Returns 0 or -ENOMEM.
  */
-int index_layout(struct vfile *f, const struct tensor *v,
-		 const uint32_t *shard, size_t n, size_t nshards,
-		 const char *prefix, const char *suffix, struct arena *arena);
+int index_layout(struct vfile *f, const struct tensor *v, const uint32_t *shard,
+		 size_t n, size_t nshards, const char *prefix,
+		 const char *suffix, struct arena *arena);
 
 /* A line of an index: a tensor and the file that holds it. */
 struct index_entry {
@@ -38,7 +38,10 @@ struct index {
 	struct cJSON *json; /* holds the strings; owned */
 };
 
-#define INDEX_INIT {NULL, 0, NULL, 0, NULL}
+#define INDEX_INIT                                                             \
+	{                                                                      \
+		NULL, 0, NULL, 0, NULL                                         \
+	}
 
 /*
  * Read the index at path. Files are plain names: of the same directory. One

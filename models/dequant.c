@@ -53,7 +53,8 @@ static int check_shapes(const struct scaled *s, struct error *err)
 			"%.*s is %s [%.*s], which are not the F32 scales of "
 			"blocks of %llu x %llu of %.*s [%.*s]",
 			STR_ARG(x->name), dtype_info(x->dtype)->safetensors,
-			STR_ARG(strbuf_str(&sb[1])), (unsigned long long)s->rows,
+			STR_ARG(strbuf_str(&sb[1])),
+			(unsigned long long)s->rows,
 			(unsigned long long)s->cols, STR_ARG(w->name),
 			STR_ARG(strbuf_str(&sb[0])));
 	strbuf_release(&sb[0]);

@@ -77,8 +77,8 @@ struct pattern_side {
 
 struct pattern {
 	struct str text;
-	bool dots; /* every tensor ends in `...` */
-	uint32_t zero; /* the axis 0, if it is there */
+	bool dots;		  /* every tensor ends in `...` */
+	uint32_t zero;		  /* the axis 0, if it is there */
 	const struct product *as; /* declared shape of the right, or NULL */
 	unsigned naxes;
 	struct axis axes[PATTERN_MAX_AXES];

@@ -45,8 +45,8 @@ static uint32_t side_block_axes(const struct pattern_side *side, unsigned k)
 	return block_axes(&side->tensors[t], k);
 }
 
-static int bad_block(const struct pattern *p, unsigned k,
-		     const uint32_t *axes, struct error *err)
+static int bad_block(const struct pattern *p, unsigned k, const uint32_t *axes,
+		     struct error *err)
 {
 	struct strbuf names[2] = {STRBUF_INIT, STRBUF_INIT};
 	int side, rc;

@@ -267,13 +267,13 @@ static int check_known(struct solver *sv)
 	if (!open)
 		return 0;
 	add_names(&sb, sv, open, ", ");
-	rc = sb.failed ? error_nomem(sv->err)
-		       : error_set(sv->err, ERR_MAPPING,
-				   "%.*s: the pattern \"%.*s\" leaves the "
-				   "axis %.*s unknown",
-				   STR_ARG(sv->in[0]->name),
-				   STR_ARG(sv->p->text),
-				   STR_ARG(strbuf_str(&sb)));
+	rc = sb.failed
+		     ? error_nomem(sv->err)
+		     : error_set(sv->err, ERR_MAPPING,
+				 "%.*s: the pattern \"%.*s\" leaves the "
+				 "axis %.*s unknown",
+				 STR_ARG(sv->in[0]->name), STR_ARG(sv->p->text),
+				 STR_ARG(strbuf_str(&sb)));
 	strbuf_release(&sb);
 	return rc;
 }

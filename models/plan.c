@@ -196,8 +196,7 @@ static int check_families(struct plan_builder *b)
 			b->err, ERR_MAPPING,
 			"%zu tensors are missing: by config.json %.*s is %lld, "
 			"but there is no%.*s",
-			n,
-			STR_ARG(space_axis_text(axis.in, axis.name)),
+			n, STR_ARG(space_axis_text(axis.in, axis.name)),
 			(long long)space_lookup(axis.in, axis.name).num,
 			STR_ARG(strbuf_str(&list)));
 	strbuf_release(&list);

@@ -109,7 +109,8 @@ static int refuse_types(struct plan_builder *b, const struct match *m,
 			 "choose it with --dtype",
 			 STR_ARG(first->name),
 			 dtype_info(first->dtype)->safetensors,
-			 STR_ARG(odd->name), dtype_info(odd->dtype)->safetensors,
+			 STR_ARG(odd->name),
+			 dtype_info(odd->dtype)->safetensors,
 			 STR_ARG(m->rule->text));
 }
 

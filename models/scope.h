@@ -34,10 +34,10 @@ struct scope {
 	bool adapter; /* src is a PEFT adapter: the name `adapter` is true */
 	const struct setting *settings; /* [nsettings] borrowed */
 	size_t nsettings;
-	struct value *options; /* [table->noptions] */
-	struct value *axes;    /* [table->naxes] */
+	struct value *options;	/* [table->noptions] */
+	struct value *axes;	/* [table->naxes] */
 	const struct expr **by; /* [table->naxes] what gave the value */
-	unsigned char *state;  /* [table->naxes] */
+	unsigned char *state;	/* [table->naxes] */
 };
 
 /*

@@ -378,12 +378,18 @@ static const struct {
 	const char *key;
 	int (*take)(struct table_loader *l, const cJSON *j);
 } keys[] = {
-	{"model", take_model},	   {"about", take_about},
-	{"aliases", take_aliases}, {"detect", take_detect},
-	{"sides", take_sides},	   {"parts", need_object},
-	{"axes", NULL},		   {"options", NULL},
-	{"words", NULL},	   {"keep", NULL},
-	{"extends", NULL},	   {"rules", NULL},
+	{"model", take_model},
+	{"about", take_about},
+	{"aliases", take_aliases},
+	{"detect", take_detect},
+	{"sides", take_sides},
+	{"parts", need_object},
+	{"axes", NULL},
+	{"options", NULL},
+	{"words", NULL},
+	{"keep", NULL},
+	{"extends", NULL},
+	{"rules", NULL},
 };
 
 #define NKEYS (sizeof(keys) / sizeof(keys[0]))

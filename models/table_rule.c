@@ -131,8 +131,9 @@ static void add_stack_text(const struct rule *r, struct strbuf *sb)
 	for (int side = 0; side < 2; side++) {
 		strbuf_adds(sb, side ? " -> " : "");
 		for (unsigned k = 0; k < r->nfront[!side]; k++)
-			strbuf_addf(sb, "%.*s ",
-				    STR_ARG(r->caps.v[r->front[!side][k]].name));
+			strbuf_addf(
+				sb, "%.*s ",
+				STR_ARG(r->caps.v[r->front[!side][k]].name));
 		strbuf_adds(sb, "...");
 	}
 }

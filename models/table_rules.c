@@ -144,8 +144,8 @@ static int flatten_body(struct flattener *f, const cJSON *j)
 	if (ret)
 		return ret;
 	return name ? use(f, name)
-		    : flatten_list(f, cJSON_GetObjectItemCaseSensitive(
-					      j, "rules"));
+		    : flatten_list(
+			      f, cJSON_GetObjectItemCaseSensitive(j, "rules"));
 }
 
 static int flatten_group(struct flattener *f, const cJSON *j)

@@ -89,8 +89,7 @@ static void add_pieces(const struct gather *g, struct strbuf *out)
 			else
 				runs *= p->axes[k].n;
 		}
-		strbuf_addf(out,
-			    "%" PRIu64 " run%s of %" PRIu64 " elements %s",
+		strbuf_addf(out, "%" PRIu64 " run%s of %" PRIu64 " elements %s",
 			    runs, runs == 1 ? "" : "s", len,
 			    p->src ? "from " : "that are zero\n");
 		if (!p->src)

@@ -25,7 +25,7 @@ struct gather_axis {
 };
 
 struct piece {
-	const struct tensor *src; /* NULL: zeros; stride_in is stride_out */
+	const struct tensor *src;   /* NULL: zeros; stride_in is stride_out */
 	uint64_t base_out, base_in; /* elements */
 	unsigned naxes;		    /* 0: a single element */
 	const struct gather_axis *axes; /* [naxes] by descending stride_out */

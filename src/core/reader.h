@@ -32,12 +32,12 @@ struct tensor;
 struct tile_cache;
 
 struct reader {
-	uint8_t *strip;	      /* [4 * READER_STRIP]: input of a cast */
-	uint8_t *windows;     /* [READER_DEPTH][READER_WINDOW] */
-	unsigned depth;	      /* of them in use, by gathers being read */
-	uint8_t *block;	      /* [READER_BLOCK]: of a checksum */
-	struct strbuf render; /* rendered bytes of one region */
-	struct stats *stats;  /* shared; relaxed atomics */
+	uint8_t *strip;		  /* [4 * READER_STRIP]: input of a cast */
+	uint8_t *windows;	  /* [READER_DEPTH][READER_WINDOW] */
+	unsigned depth;		  /* of them in use, by gathers being read */
+	uint8_t *block;		  /* [READER_BLOCK]: of a checksum */
+	struct strbuf render;	  /* rendered bytes of one region */
+	struct stats *stats;	  /* shared; relaxed atomics */
 	struct tile_cache *tiles; /* shared, may be NULL: gather without */
 	bool uncached;		  /* large source reads leave no page cache */
 };

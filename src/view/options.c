@@ -11,7 +11,7 @@
 /* transformers' max_shard_size default. */
 #define DEFAULT_SHARD_NBYTES UINT64_C(5000000000)
 
-const char *const view_option_values[] = {"model", "to",	 "dtype", "set",
+const char *const view_option_values[] = {"model", "to",  "dtype",	"set",
 					  "rules", "key", "shard-size", NULL};
 const char *const view_option_flags[] = {"partial", NULL};
 

@@ -18,7 +18,8 @@ static const struct {
 	 "block 1 has o i on the left side, i on the right"},
 	{"{`model`: `t`,\n`rules`: [[`a`, `b`],\n  5]}",
 	 "\nt.json:3: a rule must be a list, a group an object"},
-	{"{`model`: `t`,\n`rules`: [[`a`, `b`]\n", "\nt.json:2: not a JSON object (byte 35)"},
+	{"{`model`: `t`,\n`rules`: [[`a`, `b`]\n",
+	 "\nt.json:2: not a JSON object (byte 35)"},
 	{"{`model`: `t`,\n`rule`: []}",
 	 "\nt.json:2: \"rule\" is no key of a table"},
 	/* solvable from one side alone, or from none */
@@ -71,8 +72,8 @@ START_TEST(complaints_name_their_line)
 	struct error err = ERROR_INIT;
 	struct check_result r;
 
-	ck_assert_int_eq(
-		check_rules(&r, str_of(json), "t.json", &wrong, &err), 0);
+	ck_assert_int_eq(check_rules(&r, str_of(json), "t.json", &wrong, &err),
+			 0);
 	for (size_t i = 0; i < wrong.len; i++)
 		if (wrong.p[i] == ERROR_ITEM[0])
 			wrong.p[i] = '\n';

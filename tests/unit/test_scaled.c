@@ -139,7 +139,7 @@ static void check_values(const uint8_t *all)
 static const struct {
 	uint64_t rows, cols, r, c;
 } shapes[] = {
-	{1, 1, 128, 128},   {3, 5, 2, 2},      {128, 128, 128, 128},
+	{1, 1, 128, 128},     {3, 5, 2, 2},	 {128, 128, 128, 128},
 	{129, 257, 128, 128}, {7, 1000, 4, 128}, {300, 3, 128, 1},
 	{40, 7000, 1, 16},
 };
@@ -230,9 +230,9 @@ static int run(const char *config, size_t *n)
 
 	err = (struct error)ERROR_INIT;
 	if (config)
-		ck_assert_int_eq(
-			config_parse(&c, str_of(config), "config.json", &err),
-			0);
+		ck_assert_int_eq(config_parse(&c, str_of(config), "config.json",
+					      &err),
+				 0);
 	ret = dequant(&set, c, n, &err);
 	config_free(c);
 	return ret;
@@ -256,8 +256,7 @@ START_TEST(pairs_become_one_bf16_tensor)
 	ck_assert_int_eq(run(NULL, &n), 0);
 	ck_assert_uint_eq(n, 1);
 	ck_assert_uint_eq(set.n, 4);
-	ck_assert_ptr_null(
-		tensor_set_find(&set, str_of("b.weight_scale_inv")));
+	ck_assert_ptr_null(tensor_set_find(&set, str_of("b.weight_scale_inv")));
 	ck_assert_ptr_nonnull(tensor_set_find(&set, str_of("d_scale_inv")));
 	ck_assert_int_eq(tensor_set_find(&set, str_of("c.weight"))->dtype,
 			 DT_F8_E4M3);

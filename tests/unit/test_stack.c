@@ -153,9 +153,8 @@ START_TEST(two_names_are_fused_member_by_member)
 			for (unsigned k = 0; k < 2 * F; k++) {
 				unsigned t = E - 1 - e + (k < F ? 0 : E);
 
-				ck_assert_uint_eq(
-					v[(e * C + c) * 2 * F + k],
-					label(t, (k % F) * C + c));
+				ck_assert_uint_eq(v[(e * C + c) * 2 * F + k],
+						  label(t, (k % F) * C + c));
 			}
 	free(v);
 }
@@ -236,9 +235,9 @@ START_TEST(a_tensor_is_taken_apart)
 		v = labels(text.p);
 		for (unsigned o = 0; o < 3; o++)
 			for (unsigned i = 0; i < 2; i++)
-				ck_assert_uint_eq(
-					v[2 * o + i],
-					label(0, (2 * e + i) * 3 + o));
+				ck_assert_uint_eq(v[2 * o + i],
+						  label(0,
+							(2 * e + i) * 3 + o));
 		free(v);
 	}
 }

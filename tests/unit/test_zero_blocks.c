@@ -139,9 +139,9 @@ END_TEST
 START_TEST(zeros_read_as_zeros)
 {
 	static const uint8_t bytes[] = {1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12};
-	static const uint8_t want[] = {1, 2,  3,  4,  5, 6, 0, 0, 0, 0,
-				       7, 8,  9,  10, 11, 12, 0, 0, 0, 0,
-				       0, 0,  0,  0,  0, 0, 0, 0, 0, 0};
+	static const uint8_t want[] = {1, 2, 3, 4,  5,	6,  0, 0, 0, 0,
+				       7, 8, 9, 10, 11, 12, 0, 0, 0, 0,
+				       0, 0, 0, 0,  0,	0,  0, 0, 0, 0};
 	const struct gather_axis data[] = {{2, 5, 3}, {3, 1, 1}};
 	const struct gather_axis pad[] = {{2, 5, 5}, {2, 1, 1}};
 	const struct gather_axis row[] = {{5, 1, 1}};
