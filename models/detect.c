@@ -6,7 +6,6 @@
 
 #include "core/slurp.h"
 #include "models/builtin.h"
-#include "models/match.h"
 
 /* Far more than any table of rules has. */
 #define RULES_MAX_NBYTES (UINT64_C(4) << 20)
@@ -65,16 +64,9 @@ void models_release(struct models *m)
 
 /* ---- choosing ---- */
 
-struct probe {
-	const struct config *config;
-	const struct tensor_set *src;
-	int from;
-	bool adapter;
-};
-
 static struct value lookup(const void *ctx, struct str name)
 {
-	const struct probe *p = ctx;
+	const struct side_query *p = ctx;
 
 	if (str_is(name, "adapter"))
 		return value_bool(p->adapter);
@@ -82,7 +74,7 @@ static struct value lookup(const void *ctx, struct str name)
 }
 
 struct detect_env {
-	const struct probe *p;
+	const struct side_query *p;
 	const struct expr *expr;
 };
 
@@ -100,7 +92,7 @@ static bool has_tensor(const void *ctx, unsigned k)
 	return tensor_set_find(e->p->src, expr_has(e->expr, k)) != NULL;
 }
 
-static bool detected(const struct table *t, const struct probe *p)
+static bool detected(const struct table *t, const struct side_query *p)
 {
 	for (size_t i = 0; i < t->ndetect; i++) {
 		struct detect_env e = {p, t->detect[i]};
@@ -111,27 +103,6 @@ static bool detected(const struct table *t, const struct probe *p)
 			return true;
 	}
 	return false;
-}
-
-/* Every name of the source finds a rule that says more than `**`. */
-static bool takes_all(const struct table *t, const struct probe *p)
-{
-	struct strbuf scratch = STRBUF_INIT;
-	struct error err = ERROR_INIT;
-	struct scope s;
-	struct match m;
-	bool all = p->src->n > 0;
-
-	if (scope_init(&s, t, p->config, p->src, p->from, p->adapter, NULL, 0,
-		       &err))
-		all = false;
-	for (size_t i = 0; i < p->src->n && all; i++)
-		all = match_tensor(&s, &p->src->v[i], &m, &scratch) &&
-		      !name_is_loose(&m.rule->names[p->from][m.slot]);
-	scope_release(&s);
-	error_release(&err);
-	strbuf_release(&scratch);
-	return all;
 }
 
 static void list_models(const struct models *m, struct strbuf *sb)
@@ -162,7 +133,7 @@ static int choose_named(const struct models *m, struct str name,
 	return ret;
 }
 
-static int refuse_none(const struct models *m, const struct probe *p,
+static int refuse_none(const struct models *m, const struct side_query *p,
 		       struct error *err)
 {
 	struct strbuf what = STRBUF_INIT, list = STRBUF_INIT;
@@ -203,7 +174,7 @@ static int refuse_several(const struct models *m, const bool *candidate,
 	return ret;
 }
 
-static int choose_detected(const struct models *m, const struct probe *p,
+static int choose_detected(const struct models *m, const struct side_query *p,
 			   const struct table **out, struct error *err)
 {
 	bool *candidate = calloc(m->n + 1, sizeof(*candidate));
@@ -214,7 +185,7 @@ static int choose_detected(const struct models *m, const struct probe *p,
 		return error_nomem(err);
 	for (size_t i = 0; i < m->n; i++) {
 		candidate[i] = p->config ? detected(m->v[i], p)
-					 : takes_all(m->v[i], p);
+					 : side_takes_all(m->v[i], p);
 		if (candidate[i] && n++ == 0)
 			*out = m->v[i];
 	}
@@ -227,18 +198,15 @@ static int choose_detected(const struct models *m, const struct probe *p,
 }
 
 int models_choose(const struct models *m, const char *name,
-		  const struct config *config, const struct tensor_set *src,
-		  int from, bool adapter, const struct table **out,
+		  const struct side_query *q, const struct table **out,
 		  struct error *err)
 {
-	struct probe p = {config, src, from, adapter};
-
 	if (name)
 		return choose_named(m, str_of(name), out, err);
 	/* who gives rules means them, unless they say what they are for */
-	if (m->user && (!m->user->ndetect || detected(m->user, &p))) {
+	if (m->user && (!m->user->ndetect || detected(m->user, q))) {
 		*out = m->user;
 		return 0;
 	}
-	return choose_detected(m, &p, out, err);
+	return choose_detected(m, q, out, err);
 }

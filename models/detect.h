@@ -3,7 +3,7 @@
 #ifndef WC_MODELS_DETECT_H
 #define WC_MODELS_DETECT_H
 
-#include "models/scope.h"
+#include "models/side.h"
 
 /* All tables there are: the built-in ones and the user's. */
 struct models {
@@ -27,8 +27,7 @@ void models_release(struct models *m);
  * candidates where that is none or several.
  */
 int models_choose(const struct models *m, const char *name,
-		  const struct config *config, const struct tensor_set *src,
-		  int from, bool adapter, const struct table **out,
+		  const struct side_query *q, const struct table **out,
 		  struct error *err);
 
 #endif

@@ -61,6 +61,12 @@ int plan_make(struct plan *p, const struct scope *scope,
 int plan_raw(struct plan *p, const struct tensor_set *src,
 	     const struct plan_options *o, struct error *err);
 
+/*
+ * p was made of first's target: let its origins name the tensors that first
+ * was made of. first must outlive p.
+ */
+int plan_compose(struct plan *p, const struct plan *first, struct error *err);
+
 void plan_release(struct plan *p);
 
 #endif

@@ -1,15 +1,23 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# case.sh DIR - print the options of a golden case for wconv and wconvfs, an
-# argument a line: --dtype=X and --set=KEY=VALUE as case.json has them, and
-# --model=NAME where there is no config.json to tell. It reads the one layout
-# in which the case.json files are written: a key a line.
+# case.sh DIR [back] - print the options of a golden case for wconv and
+# wconvfs, an argument a line: --dtype=X and --set=KEY=VALUE as case.json has
+# them, and --model=NAME where there is no config.json to tell or the options
+# name one. `back`: the options of MindSpore to HuggingFace, with --config. It
+# reads the one layout in which the case.json files are written: a key a line.
 set -eu
 
 named=1
+options=options
 [ ! -e "$1/hf/config.json" ] || named=0
-awk -v named="$named" '
+if [ "${2-}" = back ]; then
+	echo --to=hf
+	[ $named = 1 ] || echo "--config=$1/hf/config.json"
+	! grep -q '^  "reverse_options": {$' "$1/case.json" ||
+		options=reverse_options
+fi
+awk -v named="$named" -v options="$options" '
 	function value(s) {
 		sub(/^[^:]*: */, "", s)
 		sub(/,$/, "", s)
@@ -21,9 +29,11 @@ awk -v named="$named" '
 		sub(/".*/, "", s)
 		return s
 	}
-	/^  "model":/ && named { print "--model=" value($0) }
-	/^  "options": \{$/ { inside = 1; next }
+	/^  "model":/ && named { model = value($0) }
+	$0 == "  \"" options "\": {" { inside = 1; next }
 	/^  }/ { inside = 0 }
+	inside && key($0) == "model" { model = value($0); next }
 	inside && key($0) == "dtype" { print "--dtype=" value($0); next }
 	inside { print "--set=" key($0) "=" value($0) }
+	END { if (model) print "--model=" model }
 ' "$1/case.json"

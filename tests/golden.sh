@@ -1,10 +1,10 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 #
-# Every case of tests/golden with a HuggingFace source, safetensors or PyTorch:
-# what wconv shows of it must be what the reference converter wrote, as a set:
-# the table of hashes (ms.tsv), and each record of the checkpoint
-# (ms/model.ckpt), byte for byte.
+# Every case of tests/golden: what wconv shows of its HuggingFace source must
+# be what the reference converter wrote, as a set: the table of hashes (ms.tsv),
+# and each record of the checkpoint (ms/*.ckpt), byte for byte. And of that
+# checkpoint, the way back, the table hf.tsv.
 set -u
 
 BUILD=${BUILD:-build}
@@ -27,27 +27,59 @@ show() {
 	fi
 }
 
+# case_args DIR [back] - the options of the case, into $args.
+case_args() {
+	args=
+	for arg in $(sh tests/case.sh "$@"); do
+		args="$args $arg"
+	done
+}
+
+# hashes FILE.tsv SOURCE - what wconv shows of SOURCE is what the table says.
+hashes() {
+	sort "$1" >"$tmp/want"
+	# shellcheck disable=SC2086 # no argument of a case has a space
+	"$BUILD/wconv" hash $args "$2" >"$tmp/hash" 2>"$tmp/err" ||
+		echo "exit code $?" >>"$tmp/err"
+	sort "$tmp/hash" >"$tmp/got"
+}
+
+# records DIR CKPT - model.ckpt of DIR/hf holds the records of CKPT.
+records() {
+	sh tests/records.sh "$2" >"$tmp/want"
+	# shellcheck disable=SC2086
+	"$BUILD/wconv" cat $args "$1/hf" model.ckpt >"$tmp/ckpt" \
+		2>"$tmp/err" || echo "exit code $?" >>"$tmp/err"
+	sh tests/records.sh "$tmp/ckpt" >"$tmp/got"
+}
+
+forward() {
+	case_args "$1"
+	hashes "$1/ms.tsv" "$1/hf"
+	show "$name" 'wconv hash equals the table'
+	for ckpt in "$1"/ms/*.ckpt; do
+		[ -e "$ckpt" ] || continue
+		records "$1" "$ckpt"
+		show "$name" 'model.ckpt holds the same records'
+	done
+}
+
+back() {
+	case_args "$1" back
+	hashes "$1/hf.tsv" "$1/ms"
+	show "$name" 'wconv hash --to=hf equals the table of the way back'
+}
+
 for dir in tests/golden/*/; do
 	dir=${dir%/}
 	name=${dir##*/}
-	[ -e "$dir/ms.tsv" ] || continue
-	[ -n "$(find "$dir/hf" -name '*.safetensors' -o -name '*.bin' \
-		-o -name '*.pth' -o -name '*.pt')" ] || continue
-	set --
-	for arg in $(sh tests/case.sh "$dir"); do
-		set -- "$@" "$arg"
-	done
-
-	sort "$dir/ms.tsv" >"$tmp/want"
-	"$BUILD/wconv" hash "$@" "$dir/hf" >"$tmp/hash" 2>"$tmp/err" ||
-		echo "exit code $?" >>"$tmp/err"
-	sort "$tmp/hash" >"$tmp/got"
-	show "$name" 'wconv hash equals the table'
-
-	sh tests/records.sh "$dir/ms/model.ckpt" >"$tmp/want"
-	"$BUILD/wconv" cat "$@" "$dir/hf" model.ckpt >"$tmp/ckpt" \
-		2>"$tmp/err" || echo "exit code $?" >>"$tmp/err"
-	sh tests/records.sh "$tmp/ckpt" >"$tmp/got"
-	show "$name" 'model.ckpt holds the same records'
+	if [ -e "$dir/ms.tsv" ] && [ -n "$(find "$dir/hf" \
+		-name '*.safetensors' -o -name '*.bin' -o -name '*.pth' \
+		-o -name '*.pt' 2>"$tmp/err")" ]; then
+		forward "$dir"
+	fi
+	if [ -e "$dir/hf.tsv" ] && [ -d "$dir/ms" ]; then
+		back "$dir"
+	fi
 done
 exit $failed

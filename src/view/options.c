@@ -11,9 +11,20 @@
 /* transformers' max_shard_size default. */
 #define DEFAULT_SHARD_NBYTES UINT64_C(5000000000)
 
-const char *const view_option_values[] = {"model", "to",  "dtype",	"set",
-					  "rules", "key", "shard-size", NULL};
-const char *const view_option_flags[] = {"partial", NULL};
+/* clang-format off */
+const char *const view_option_values[] = {
+	"model", "to", "dtype", "set", "rules", "config", "key", "strategy",
+	"shard-size", NULL,
+};
+
+/* clang-format on */
+
+const char *const view_option_flags[] = {"partial", "keep-extra", NULL};
+
+bool view_is_raw(const struct view_options *o)
+{
+	return o->to && strcmp(o->to, VIEW_RAW) == 0;
+}
 
 void view_options_init(struct view_options *o)
 {
@@ -68,22 +79,6 @@ bool parse_size(const char *text, uint64_t *out)
 		    add_overflows(n, (uint64_t)(*p - '0'), &n))
 			return false;
 	return p > text && size_unit(p, &unit) && !mul_overflows(n, unit, out);
-}
-
-static int take_to(struct view_options *o, const char *value, struct error *err)
-{
-	static const char *const words[] = {"auto", "ms", "hf", "raw"};
-
-	for (int i = 0; i < 4; i++) {
-		if (strcmp(value, words[i]) == 0) {
-			o->to = (enum view_side)i;
-			return 0;
-		}
-	}
-	return error_set(err, ERR_USAGE,
-			 "--to=%s: the sides are ms, hf and raw (the source "
-			 "as it is)",
-			 value);
 }
 
 static int take_dtype(struct view_options *o, const char *value,
@@ -141,19 +136,35 @@ static int take_shard_size(struct view_options *o, const char *value,
 			 value);
 }
 
+/* The options whose value is a text; "auto" is as good as none. */
+static const char **text_option(struct view_options *o, const char *key)
+{
+	const struct {
+		const char *key;
+		const char **text;
+	} texts[] = {
+		{"model", &o->model},	{"to", &o->to},
+		{"key", &o->key},	{"rules", &o->rules},
+		{"config", &o->config}, {"strategy", &o->strategy},
+	};
+
+	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+		if (strcmp(key, texts[i].key) == 0)
+			return texts[i].text;
+	return NULL;
+}
+
 int view_options_take(struct view_options *o, const char *key,
 		      const char *value, struct error *err)
 {
-	if (strcmp(key, "model") == 0)
-		o->model = strcmp(value, "auto") == 0 ? NULL : value;
-	else if (strcmp(key, "key") == 0)
-		o->key = value;
-	else if (strcmp(key, "rules") == 0)
-		o->rules = value;
+	const char **text = text_option(o, key);
+
+	if (text)
+		*text = strcmp(value, "auto") == 0 ? NULL : value;
 	else if (strcmp(key, "partial") == 0)
 		o->partial = true;
-	else if (strcmp(key, "to") == 0)
-		return take_to(o, value, err);
+	else if (strcmp(key, "keep-extra") == 0)
+		o->keep_extra = true;
 	else if (strcmp(key, "dtype") == 0)
 		return take_dtype(o, value, err);
 	else if (strcmp(key, "set") == 0)

@@ -11,15 +11,18 @@
 #include "core/error.h"
 #include "models/scope.h"
 
-/* The world that is shown: --to. */
-enum view_side { SIDE_AUTO, SIDE_MS, SIDE_HF, SIDE_RAW };
+/* --to: a side of the rules (ms, hf, original), or the source as it is. */
+#define VIEW_RAW "raw"
 
 struct view_options {
 	const char *source;
-	const char *model; /* NULL: auto */
-	const char *key;   /* of the weights in a PyTorch file, or NULL */
-	const char *rules; /* a table of the user's own, or NULL */
-	enum view_side to;
+	const char *model;     /* NULL: auto */
+	const char *key;       /* of the weights in a PyTorch file, or NULL */
+	const char *rules;     /* a table of the user's own, or NULL */
+	const char *config;    /* a config.json that is not beside SOURCE */
+	const char *strategy;  /* how the slices of ranks are joined */
+	const char *to;	       /* the side to show; NULL: the other one */
+	bool keep_extra;       /* the state of training too */
 	bool cast;	       /* --dtype other than source */
 	enum dtype dtype;      /* if cast */
 	bool partial;	       /* pass unmapped names through */
@@ -28,13 +31,15 @@ struct view_options {
 	size_t nset;
 };
 
+bool view_is_raw(const struct view_options *o);
+
 /* As the programs start: auto, source dtype, 5 GB shards. */
 void view_options_init(struct view_options *o);
 void view_options_release(struct view_options *o);
 
 /*
  * Take one "key" / value pair of the shared options (key without dashes:
- * "model", "to", "dtype", "set", "key", "rules", "partial", "shard-size");
+ * "model", "to", "dtype" ...; see view_option_values);
  * value is borrowed, NULL for flags. Returns 0, -ENOENT if the key is not one
  * of them, or -EINVAL with ERR_USAGE.
  */

@@ -5,55 +5,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
-#include "models/dequant.h"
 #include "view/view_priv.h"
-
-/* Only the keys that a table knows can be set. */
-static int check_raw(const struct view *v, struct error *err)
-{
-	if (v->opt.model || v->opt.nset || v->opt.rules)
-		return error_set(err, ERR_USAGE,
-				 "--to=raw shows the source as it is: --model, "
-				 "--rules and --set have no meaning with it");
-	return 0;
-}
-
-static int check_side(const struct view *v, struct error *err)
-{
-	if (v->opt.to == SIDE_HF)
-		return error_set(err, ERR_USAGE,
-				 "--to=hf: the source is a HuggingFace model "
-				 "already; show it as MindSpore (--to=ms) or "
-				 "as it is (--to=raw)");
-	return v->opt.to == SIDE_RAW ? check_raw(v, err) : 0;
-}
-
-static int open_plan(struct view *v, struct error *err)
-{
-	struct plan_options o = {v->opt.cast, v->opt.dtype, v->opt.partial};
-	const struct tensor_set *src = &v->source.tensors;
-	int ret;
-
-	if (v->opt.to == SIDE_RAW)
-		return plan_raw(&v->plan, src, &o, err);
-	if (v->source.reading.is_mindspore)
-		return error_set(err, ERR_USAGE,
-				 "%s: MindSpore wrote it, and this version "
-				 "cannot show it as HuggingFace does; --to=raw "
-				 "shows it as it is",
-				 v->opt.source);
-	ret = dequant(&v->source.tensors, v->config, &v->nscaled, err);
-	if (!ret)
-		ret = models_open(&v->models, v->opt.rules, err);
-	if (!ret)
-		ret = models_choose(&v->models, v->opt.model, v->config, src, 0,
-				    v->source.is_adapter, &v->table, err);
-	if (!ret)
-		ret = scope_init(&v->scope, v->table, v->config, src, 0,
-				 v->source.is_adapter, v->opt.set, v->opt.nset,
-				 err);
-	return ret ? ret : plan_make(&v->plan, &v->scope, &o, err);
-}
 
 static void take_mtime(struct view *v)
 {
@@ -72,22 +24,33 @@ static int open_source(struct view *v, struct error *err)
 	struct source_options opt = SOURCE_OPTIONS_INIT;
 
 	opt.key = v->opt.key;
+	opt.strategy = v->opt.strategy;
+	opt.keep_extra = v->opt.keep_extra;
 	/* two bytes without a type are of the one that is asked for */
 	if (v->opt.cast && dtype_width(v->opt.dtype) == 2)
 		opt.void2 = v->opt.dtype;
 	return checkpoint_open(&v->source, v->opt.source, &opt, err);
 }
 
+/* --config is for sources without one; it counts before what is there. */
+static int open_config(struct view *v, struct error *err)
+{
+	const char *path = v->opt.config ? v->opt.config
+					 : v->source.config_path;
+	int ret = path ? config_open(&v->config, path, err) : 0;
+
+	return ret || !v->opt.config ? ret
+				     : source_open(&v->config_file, path, err);
+}
+
 static int open_all(struct view *v, struct error *err)
 {
-	int ret = check_side(v, err);
+	int ret = open_source(v, err);
 
 	if (!ret)
-		ret = open_source(v, err);
-	if (!ret && v->source.config_path)
-		ret = config_open(&v->config, v->source.config_path, err);
+		ret = open_config(v, err);
 	if (!ret)
-		ret = open_plan(v, err);
+		ret = view_make_plan(v, err);
 	if (ret)
 		return ret;
 	take_mtime(v);
@@ -123,9 +86,13 @@ void view_free(struct view *v)
 			vfile_release((struct vfile *)v->nodes[i].file);
 	tile_cache_free(v->tiles);
 	plan_release(&v->plan);
+	plan_release(&v->way);
 	scope_release(&v->scope);
+	scope_release(&v->way_scope);
+	free(v->way_set);
 	models_release(&v->models);
 	config_free(v->config);
+	source_free(v->config_file);
 	checkpoint_release(&v->source);
 	strbuf_release(&v->warnings);
 	strbuf_release(&v->report);
@@ -178,8 +145,9 @@ const char *view_dtype_word(const struct view *v, enum dtype dt)
 {
 	const struct dtype_info *info = dtype_info(dt);
 
-	return v->table && info->mindspore ? info->mindspore
-					   : info->safetensors;
+	return v->table && view_shows_ms(v) && info->mindspore
+		       ? info->mindspore
+		       : info->safetensors;
 }
 
 int view_reader_init(struct view *v, struct reader *rd)

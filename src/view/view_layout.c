@@ -1,11 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * The files of a view, each laid out at open:
+ * The files of a view, each laid out at open. Of MindSpore's side:
  *
  *   model.ckpt
  *   ckpt/mindspore_model*.ckpt, mindspore_model.ckpt.index.json
  *   safetensors/model*.safetensors, model.safetensors.index.json,
  *               param_name_map.json
+ *
+ * of the others, as transformers saves a model:
+ *
+ *   model.safetensors, or its shards and model.safetensors.index.json
+ *   pytorch/pytorch_model.bin
+ *
+ * and of all:
+ *
  *   params/NAME.npy                         (laid out when opened)
  *   config.json, tokenizer ...              (passed through)
  *   .wconvfs/mapping.tsv, report.txt, stats.json, version
@@ -18,6 +26,7 @@
 #include "formats/index.h"
 #include "formats/npy.h"
 #include "formats/safetensors.h"
+#include "formats/torch_layout.h"
 #include "view/view_priv.h"
 
 /* ---- nodes ---- */
@@ -107,6 +116,14 @@ static size_t shard_end(const struct view *v, size_t i)
 	return end;
 }
 
+/* A file holds the tensors [i, end): for its attributes. */
+static void count_tensors(struct view *v, uint32_t node, size_t i, size_t end)
+{
+	v->nodes[node - 1].ntensors = end - i;
+	for (; i < end; i++)
+		v->nodes[node - 1].data_nbytes += v->plan.target.v[i].nbytes;
+}
+
 /* A shard of the tensors [i, end), already laid out as f. */
 static int add_shard(struct view *v, uint32_t dir, const char *prefix,
 		     const char *suffix, size_t i, size_t end, struct vfile *f)
@@ -120,9 +137,7 @@ static int add_shard(struct view *v, uint32_t dir, const char *prefix,
 	strbuf_release(&name);
 	if (!node)
 		return -ENOMEM;
-	v->nodes[node - 1].ntensors = end - i;
-	for (; i < end; i++)
-		v->nodes[node - 1].data_nbytes += v->plan.target.v[i].nbytes;
+	count_tensors(v, node, i, end);
 	return 0;
 }
 
@@ -138,21 +153,22 @@ static int add_index(struct view *v, uint32_t dir, const char *prefix,
 	return ret || !add_node(v, dir, name, f) ? -ENOMEM : 0;
 }
 
-/* ---- safetensors/ ---- */
+/* ---- safetensors ---- */
 
-static int add_safetensors(struct view *v, struct error *err)
+static bool safetensors_can_hold_all(const struct tensor_set *set)
+{
+	for (size_t i = 0; i < set->n; i++)
+		if (!safetensors_can_hold(set->v[i].dtype))
+			return false;
+	return true;
+}
+
+static int add_safetensors_shards(struct view *v, uint32_t dir,
+				  struct error *err)
 {
 	const struct tensor_set *set = &v->plan.target;
-	uint32_t dir;
 	size_t i = 0;
 
-	for (; i < set->n; i++)
-		if (!safetensors_can_hold(set->v[i].dtype))
-			return 0; /* the report says so */
-	dir = add_dir(v, VIEW_ROOT, "safetensors");
-	if (!dir)
-		return error_nomem(err);
-	i = 0;
 	do {
 		size_t end = shard_end(v, i);
 		struct vfile *f = new_file(v);
@@ -166,12 +182,66 @@ static int add_safetensors(struct view *v, struct error *err)
 			return error_nomem(err);
 		i = end;
 	} while (i < set->n);
+	return 0;
+}
+
+static int add_safetensors_index(struct view *v, uint32_t dir)
+{
+	return add_index(v, dir, "model", "safetensors",
+			 "model.safetensors.index.json");
+}
+
+/* In a directory of its own: beside model.ckpt, for MindSpore. */
+static int add_safetensors_dir(struct view *v, struct error *err)
+{
+	uint32_t dir = add_dir(v, VIEW_ROOT, "safetensors");
+	int ret = dir ? add_safetensors_shards(v, dir, err) : error_nomem(err);
+
+	if (ret)
+		return ret;
 	/* the map is the index under another name: one file, released once */
-	if (add_index(v, dir, "model", "safetensors",
-		      "model.safetensors.index.json") ||
+	if (add_safetensors_index(v, dir) ||
 	    !add_node(v, dir, "param_name_map.json",
 		      v->nodes[v->nnodes - 1].file))
 		return error_nomem(err);
+	return 0;
+}
+
+/* As transformers looks for them: it takes a file without an index first. */
+static int add_safetensors_root(struct view *v, struct error *err)
+{
+	int ret = add_safetensors_shards(v, VIEW_ROOT, err);
+
+	if (ret || v->nshards == 1)
+		return ret;
+	return add_safetensors_index(v, VIEW_ROOT) ? error_nomem(err) : 0;
+}
+
+/* ---- pytorch/ ---- */
+
+static bool torch_can_hold_all(const struct tensor_set *set)
+{
+	for (size_t i = 0; i < set->n; i++)
+		if (!torch_can_hold(set->v[i].dtype))
+			return false;
+	return true;
+}
+
+static int add_pytorch(struct view *v, struct error *err)
+{
+	const struct tensor_set *set = &v->plan.target;
+	uint32_t dir = add_dir(v, VIEW_ROOT, "pytorch");
+	struct vfile *f = new_file(v);
+	int ret = dir && f ? torch_layout(f, set->v, set->n, &v->arena, err)
+			   : error_nomem(err);
+	uint32_t node;
+
+	if (ret)
+		return ret;
+	node = add_node(v, dir, "pytorch_model.bin", f);
+	if (!node)
+		return error_nomem(err);
+	count_tensors(v, node, 0, set->n);
 	return 0;
 }
 
@@ -208,15 +278,11 @@ static int add_ckpt_shards(struct view *v)
 static int add_whole_ckpt(struct view *v)
 {
 	uint32_t node = add_node(v, VIEW_ROOT, "model.ckpt", v->ckpt);
-	struct node *n;
 
 	if (!node)
 		return -ENOMEM;
-	n = &v->nodes[node - 1];
-	n->is_ckpt = true;
-	n->ntensors = v->plan.target.n;
-	for (size_t i = 0; i < v->plan.target.n; i++)
-		n->data_nbytes += v->plan.target.v[i].nbytes;
+	v->nodes[node - 1].is_ckpt = true;
+	count_tensors(v, node, 0, v->plan.target.n);
 	return 0;
 }
 
@@ -262,6 +328,20 @@ static int add_params(struct view *v)
 	return 0;
 }
 
+/* --config is shown in the place of what stands beside the source. */
+static int add_config(struct view *v)
+{
+	struct vfile *f;
+
+	if (!v->config_file)
+		return 0;
+	f = new_file(v);
+	if (!f || vfile_add_source(f, v->config_file) ||
+	    !add_node(v, VIEW_ROOT, "config.json", f))
+		return -ENOMEM;
+	return 0;
+}
+
 /* A passed-through file never hides one of our own. */
 static int add_passed(struct view *v)
 {
@@ -296,18 +376,31 @@ static int add_control(struct view *v, struct error *err)
 	return 0;
 }
 
+/* A form that cannot hold all tensors is left out; the report says so. */
+static int add_forms(struct view *v, struct error *err)
+{
+	const struct tensor_set *set = &v->plan.target;
+	bool ms = view_shows_ms(v);
+	int ret = ms ? add_ckpt(v, err) : 0;
+
+	if (!ret && safetensors_can_hold_all(set))
+		ret = ms ? add_safetensors_dir(v, err)
+			 : add_safetensors_root(v, err);
+	if (!ret && !ms && torch_can_hold_all(set))
+		ret = add_pytorch(v, err);
+	return ret;
+}
+
 int view_build_tree(struct view *v, struct error *err)
 {
 	int ret;
 
 	if (!add_dir(v, 0, "") || cut_shards(v))
 		return error_nomem(err);
-	ret = add_ckpt(v, err);
-	if (!ret)
-		ret = add_safetensors(v, err);
+	ret = add_forms(v, err);
 	if (ret)
 		return ret;
-	if (add_params(v) || add_passed(v))
+	if (add_params(v) || add_config(v) || add_passed(v))
 		return error_nomem(err);
 	return add_control(v, err);
 }

@@ -23,13 +23,19 @@ struct node {
 struct view {
 	struct view_options opt; /* texts borrowed from the caller */
 	struct checkpoint source;
-	struct config *config; /* or NULL */
-	size_t nscaled;	       /* source tensors of block-scaled fp8 */
+	struct config *config;	    /* or NULL */
+	struct source *config_file; /* of --config, or NULL */
+	size_t nscaled;		    /* source tensors of block-scaled fp8 */
 	struct models models;
 	const struct table *table; /* NULL: raw */
+	struct side_choice side;   /* of the table */
 	struct scope scope;
 	struct plan plan;
-	struct arena arena; /* layouts, nodes and their names */
+	/* MindSpore to MindSpore goes by way of the other side: */
+	struct scope way_scope;
+	struct plan way;
+	struct setting *way_set; /* owned */
+	struct arena arena;	 /* layouts, nodes and their names */
 
 	struct vfile *ckpt; /* NULL: no_ckpt says why */
 	char *no_ckpt;
@@ -54,6 +60,12 @@ struct view {
 
 /* Bytes of stats.json: its size must not change while it is counted. */
 #define STATS_NBYTES 4096
+
+/* view_plan.c: choose the model and its side, and plan the conversion. */
+int view_make_plan(struct view *v, struct error *err);
+
+/* Whether what is shown is MindSpore's: by the rules, or raw. */
+bool view_shows_ms(const struct view *v);
 
 /* view_layout.c: lay out all files and build the tree. */
 int view_build_tree(struct view *v, struct error *err);

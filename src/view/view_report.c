@@ -84,14 +84,24 @@ static void add_options(const struct view *v, struct strbuf *sb)
 	}
 }
 
+/* A side as people call it; others are called what the table calls them. */
+static const char *side_word(struct str side)
+{
+	return str_is(side, "hf")   ? "HuggingFace"
+	       : str_is(side, "ms") ? "MindSpore"
+				    : side.p;
+}
+
 static void add_model(const struct view *v, struct strbuf *sb)
 {
 	if (!v->table) {
 		strbuf_adds(sb, "model: none, the source is shown as it is\n");
 		return;
 	}
-	strbuf_addf(sb, "model: %.*s rules, HuggingFace to MindSpore (%s)\n",
+	strbuf_addf(sb, "model: %.*s rules, %s to %s (%s)\n",
 		    STR_ARG(v->table->model),
+		    side_word(v->table->sides[v->side.from]),
+		    side_word(v->table->sides[v->side.shown]),
 		    v->opt.model ? "--model"
 		    : v->config	 ? "by config.json"
 				 : "by the tensors' names");

@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Choosing by names; see side.h. */
+#include "models/side.h"
+
+#include <stdlib.h>
+
+#include "models/match.h"
+
+/* Names that are tried, evenly spread: a side is not a matter of one name. */
+#define SAMPLE 256
+
+#define MINDSPORE "ms"
+
+bool side_is_option(const struct table *t, const struct setting *set)
+{
+	return table_option(t, set->key) != NULL;
+}
+
+/* The settings that say something of the source: not of a layout to make. */
+static struct setting *source_settings(const struct table *t,
+				       const struct side_query *q, bool all,
+				       size_t *n)
+{
+	struct setting *v = calloc(q->nsettings + 1, sizeof(*v));
+
+	*n = 0;
+	for (size_t i = 0; v && i < q->nsettings; i++)
+		if (all || !side_is_option(t, &q->settings[i]))
+			v[(*n)++] = q->settings[i];
+	return v;
+}
+
+/*
+ * How many of the names that are tried have no rule if the source is side
+ * from; all of them where the table does not fit the source at all.
+ */
+static size_t count_unmatched(const struct table *t, const struct side_query *q,
+			      int from, size_t step)
+{
+	bool shown = q->to && str_is(t->sides[from], q->to);
+	struct strbuf scratch = STRBUF_INIT;
+	struct error err = ERROR_INIT;
+	size_t nset, n = 0;
+	struct setting *set = source_settings(t, q, !shown, &nset);
+	struct scope s = {.table = t};
+	struct match m;
+	bool ok = set && scope_init(&s, t, q->config, q->src, from, q->adapter,
+				    set, nset, &err) == 0;
+
+	for (size_t i = 0; i < q->src->n; i += step)
+		n += !ok || !match_tensor(&s, &q->src->v[i], &m, &scratch) ||
+		     name_is_loose(&m.rule->names[from][m.slot]);
+	scope_release(&s);
+	error_release(&err);
+	strbuf_release(&scratch);
+	free(set);
+	return n;
+}
+
+static bool may_be(const struct table *t, const struct side_query *q, int from)
+{
+	return !q->is_mindspore || str_is(t->sides[from], MINDSPORE);
+}
+
+bool side_takes_all(const struct table *t, const struct side_query *q)
+{
+	for (int from = 0; from < 2 && q->src->n; from++)
+		if (may_be(t, q, from) && count_unmatched(t, q, from, 1) == 0)
+			return true;
+	return false;
+}
+
+/* The side whose rules leave fewer names; prefer where that is no matter. */
+static int side_of_names(const struct table *t, const struct side_query *q,
+			 int prefer)
+{
+	size_t step = q->src->n / SAMPLE + 1;
+	size_t left;
+
+	if (!may_be(t, q, !prefer))
+		return prefer;
+	if (!may_be(t, q, prefer))
+		return !prefer;
+	left = count_unmatched(t, q, prefer, step);
+	if (left == 0)
+		return prefer;
+	return count_unmatched(t, q, !prefer, step) < left ? !prefer : prefer;
+}
+
+static int refuse_side(const struct table *t, const char *to, struct error *err)
+{
+	return error_set(err, ERR_USAGE,
+			 "--to=%s: the %.*s rules are between %.*s and %.*s; "
+			 "name one of these sides, or raw",
+			 to, STR_ARG(t->model), STR_ARG(t->sides[0]),
+			 STR_ARG(t->sides[1]));
+}
+
+static int refuse_same(const struct table *t, const struct side_choice *c,
+		       struct error *err)
+{
+	return error_set(err, ERR_USAGE,
+			 "--to=%.*s: the source has the names of that side "
+			 "already; show it as the other one (--to=%.*s) or as "
+			 "it is (--to=raw)",
+			 STR_ARG(t->sides[c->shown]),
+			 STR_ARG(t->sides[!c->shown]));
+}
+
+int side_choose(struct side_choice *out, const struct table *t,
+		const struct side_query *q, struct error *err)
+{
+	bool is[2] = {q->to && str_is(t->sides[0], q->to),
+		      q->to && str_is(t->sides[1], q->to)};
+	int prefer = is[0] && !is[1];
+
+	if (q->to && !is[0] && !is[1])
+		return refuse_side(t, q->to, err);
+	if (!may_be(t, q, 0) && !may_be(t, q, 1))
+		return error_set(err, ERR_USAGE,
+				 "MindSpore wrote the source, and the %.*s "
+				 "rules are between %.*s and %.*s",
+				 STR_ARG(t->model), STR_ARG(t->sides[0]),
+				 STR_ARG(t->sides[1]));
+	out->from = side_of_names(t, q, prefer);
+	out->shown = !q->to || is[!out->from] ? !out->from : out->from;
+	if (out->from == out->shown && !str_is(t->sides[out->shown], MINDSPORE))
+		return refuse_same(t, out, err);
+	return 0;
+}

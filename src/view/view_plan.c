@@ -1,0 +1,98 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* From the source's tensors to those that are shown; see view.h. */
+#include <stdlib.h>
+
+#include "models/dequant.h"
+#include "view/view_priv.h"
+
+bool view_shows_ms(const struct view *v)
+{
+	return !v->table || str_is(v->table->sides[v->side.shown], "ms");
+}
+
+/* Only the keys that a table knows can be set. */
+static int check_raw(const struct view *v, struct error *err)
+{
+	if (v->opt.model || v->opt.nset || v->opt.rules)
+		return error_set(err, ERR_USAGE,
+				 "--to=raw shows the source as it is: --model, "
+				 "--rules and --set have no meaning with it");
+	return 0;
+}
+
+static int choose(struct view *v, struct error *err)
+{
+	struct side_query q = {
+		.config = v->config,
+		.src = &v->source.tensors,
+		.adapter = v->source.is_adapter,
+		.is_mindspore = v->source.reading.is_mindspore,
+		.to = v->opt.to,
+		.settings = v->opt.set,
+		.nsettings = v->opt.nset,
+	};
+	int ret = models_open(&v->models, v->opt.rules, err);
+
+	if (!ret)
+		ret = models_choose(&v->models, v->opt.model, &q, &v->table,
+				    err);
+	return ret ? ret : side_choose(&v->side, v->table, &q, err);
+}
+
+/* Plan src, read as side from, with the first nset of the settings. */
+static int plan_from(struct view *v, struct scope *scope, struct plan *plan,
+		     const struct tensor_set *src, int from,
+		     const struct setting *set, size_t nset,
+		     const struct plan_options *o, struct error *err)
+{
+	int ret = scope_init(scope, v->table, v->config, src, from,
+			     v->source.is_adapter, set, nset, err);
+
+	return ret ? ret : plan_make(plan, scope, o, err);
+}
+
+/*
+ * MindSpore to MindSpore: to the other side, and back with the options, which
+ * are of the layout that is made, not of the one that is read.
+ */
+static int plan_both_ways(struct view *v, const struct plan_options *o,
+			  struct error *err)
+{
+	struct plan_options uncast = {.cast = false, .partial = o->partial};
+	int from = v->side.from, ret;
+	size_t n = 0;
+
+	v->way_set = calloc(v->opt.nset + 1, sizeof(*v->way_set));
+	if (!v->way_set)
+		return error_nomem(err);
+	for (size_t i = 0; i < v->opt.nset; i++)
+		if (!side_is_option(v->table, &v->opt.set[i]))
+			v->way_set[n++] = v->opt.set[i];
+	ret = plan_from(v, &v->way_scope, &v->way, &v->source.tensors, from,
+			v->way_set, n, &uncast, err);
+	if (!ret)
+		ret = plan_from(v, &v->scope, &v->plan, &v->way.target, !from,
+				v->opt.set, v->opt.nset, o, err);
+	return ret ? ret : plan_compose(&v->plan, &v->way, err);
+}
+
+int view_make_plan(struct view *v, struct error *err)
+{
+	struct plan_options o = {v->opt.cast, v->opt.dtype, v->opt.partial};
+	int ret;
+
+	if (view_is_raw(&v->opt)) {
+		ret = check_raw(v, err);
+		return ret ? ret
+			   : plan_raw(&v->plan, &v->source.tensors, &o, err);
+	}
+	ret = dequant(&v->source.tensors, v->config, &v->nscaled, err);
+	if (!ret)
+		ret = choose(v, err);
+	if (ret)
+		return ret;
+	if (v->side.from == v->side.shown)
+		return plan_both_ways(v, &o, err);
+	return plan_from(v, &v->scope, &v->plan, &v->source.tensors,
+			 v->side.from, v->opt.set, v->opt.nset, &o, err);
+}
