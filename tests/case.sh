@@ -3,9 +3,10 @@
 #
 # case.sh DIR [back] - print the options of a golden case for wconv and
 # wconvfs, an argument a line: --dtype=X and --set=KEY=VALUE as case.json has
-# them, and --model=NAME where there is no config.json to tell or the options
-# name one. `back`: the options of MindSpore to HuggingFace, with --config. It
-# reads the one layout in which the case.json files are written: a key a line.
+# them, and --model=NAME where there is no config.json to tell, where it is that
+# of deepseek3 as well, or the options name one. `back`: the options of MindSpore
+# to HuggingFace, with --config. It reads the one layout in which the case.json
+# files are written: a key a line.
 set -eu
 
 named=1
@@ -29,7 +30,9 @@ awk -v named="$named" -v options="$options" '
 		sub(/".*/, "", s)
 		return s
 	}
-	/^  "model":/ && named { model = value($0) }
+	/^  "model":/ && (named || value($0) == "deepseekv3") {
+		model = value($0)
+	}
 	$0 == "  \"" options "\": {" { inside = 1; next }
 	/^  }/ { inside = 0 }
 	inside && key($0) == "model" { model = value($0); next }
