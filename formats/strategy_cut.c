@@ -3,6 +3,7 @@
  * strategy.h. */
 #include <errno.h>
 #include <inttypes.h>
+#include <stdlib.h>
 
 #include "core/checked.h"
 #include "core/gather.h"
@@ -354,6 +355,32 @@ static int take_box(const struct slicing *c, const struct tensor *whole,
 	return 0;
 }
 
+/*
+ * Whether the slices of all ranks make up the whole: two cuts along one axis
+ * of the devices leave parts that no rank has.
+ */
+static int check_covered(const struct slicing *c, const struct tensor *whole,
+			 const struct strategy_layout *l, uint64_t nparts)
+{
+	bool *seen = calloc(nparts, sizeof(*seen));
+	uint64_t left = nparts;
+	struct cut cut;
+
+	if (!seen)
+		return error_nomem(c->err);
+	for (uint32_t r = 0; r < c->s->ndevices; r++) {
+		cut_of(l, r, &cut);
+		left -= !seen[cut.part];
+		seen[cut.part] = true;
+	}
+	free(seen);
+	if (!left)
+		return 0;
+	return REFUSE(c->s, c->err, ERR_MAPPING, whole->name,
+		      "no rank would have %" PRIu64 " of its %" PRIu64 " parts",
+		      left, nparts);
+}
+
 static int slice_tensor(const struct slicing *c, uint32_t rank,
 			const struct tensor *whole)
 {
@@ -371,7 +398,9 @@ static int slice_tensor(const struct slicing *c, uint32_t rank,
 		return add(c->out, whole, c->err);
 	if (l->ndim != t.ndim)
 		return refuse_rank(c->s, whole, l, ERR_MAPPING, c->err);
-	rc = slice_dims(c, &cut, &t);
+	rc = check_covered(c, whole, l, cut.nparts);
+	if (!rc)
+		rc = slice_dims(c, &cut, &t);
 	if (!rc)
 		rc = take_box(c, whole, &cut, &t);
 	return rc ? rc : add(c->out, &t, c->err);

@@ -450,6 +450,36 @@ START_TEST(files_that_are_refused)
 }
 END_TEST
 
+/* Rows and the optimizer's shards along one axis: of four parts, two ranks
+ * have one each. */
+START_TEST(parts_that_no_rank_has)
+{
+	struct tensor_set out = TENSOR_SET_INIT;
+	struct error err = ERROR_INIT;
+	struct layout_fixture x;
+	struct strategy s;
+
+	ck_assert_int_eq(open_json(&s,
+				   "{\"parallel_layout_item\": {\"w\": {"
+				   "\"dev_matrix\": [2, 2], "
+				   "\"tensor_map\": [0], "
+				   "\"opt_weight_shard_step\": 1, "
+				   "\"opt_weight_shard_size\": 2}}}",
+				   &err),
+			 0);
+	layout_setup(&x, 100, 0);
+	ADD(&x, "w", DT_F32, 8);
+	ck_assert_int_eq(strategy_slice(&s, 0, &x.set, &out, &err), -EINVAL);
+	ck_assert_int_eq(err.class, ERR_MAPPING);
+	ck_assert_ptr_nonnull(strstr(error_text(&err),
+				     "no rank would have 2 of its 4 parts"));
+	error_release(&err);
+	layout_done(&x);
+	tensor_set_release(&out);
+	strategy_release(&s);
+}
+END_TEST
+
 START_TEST(tensors_that_do_not_divide)
 {
 	struct tensor_set out = TENSOR_SET_INIT;
@@ -517,6 +547,7 @@ Suite *suite_strategy(void)
 	tcase_add_test(t, any_cut);
 	tcase_add_test(t, pipeline_stages);
 	tcase_add_test(t, files_that_are_refused);
+	tcase_add_test(t, parts_that_no_rank_has);
 	tcase_add_test(t, tensors_that_do_not_divide);
 	tcase_add_test(t, damaged_files);
 	suite_add_tcase(s, t);
