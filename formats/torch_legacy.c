@@ -161,13 +161,13 @@ static int list_places(struct legacy *l)
 	if (n > 0)
 		qsort(l->places, n, sizeof(*l->places), by_key);
 	for (size_t i = 0; i < n; i++) {
-		const struct place *last = &l->places[l->nplaces - 1];
+		const struct pstorage *last =
+			l->nplaces ? l->places[l->nplaces - 1].s : NULL;
 
 		s = l->places[i].s;
-		if (l->nplaces == 0 || !str_eq(last->s->key, s->key))
+		if (!last || !str_eq(last->key, s->key))
 			l->places[l->nplaces++] = l->places[i];
-		else if (last->s->dtype != s->dtype ||
-			 last->s->numel != s->numel)
+		else if (last->dtype != s->dtype || last->numel != s->numel)
 			return REFUSE_FILE(f,
 					   "storage \"%.*s\" is named with two "
 					   "types or sizes",

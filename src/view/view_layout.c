@@ -171,9 +171,10 @@ static int add_safetensors_shards(struct view *v, uint32_t dir,
 
 	do {
 		size_t end = shard_end(v, i);
+		const struct tensor *first = set->n ? set->v + i : NULL;
 		struct vfile *f = new_file(v);
-		int ret = f ? safetensors_layout(f, set->v + i, end - i,
-						 &v->arena, err)
+		int ret = f ? safetensors_layout(f, first, end - i, &v->arena,
+						 err)
 			    : error_nomem(err);
 
 		if (ret)
