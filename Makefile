@@ -36,6 +36,8 @@ FS_OBJ = $(patsubst %.c,$(O)/%.o,$(wildcard fs/*.c))
 CLI_OBJ = $(patsubst %.c,$(O)/%.o,$(wildcard src/cli/*.c))
 UNIT_OBJ = $(UNIT_SRC:%.c=$(O)/%.o)
 TOOLS = $(addprefix $(B)/tests/,readers faultfs soak make_model)
+FUZZERS = $(patsubst tests/fuzz/%.c,$(B)/tests/%,$(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_MAIN ?= $(O)/tests/fuzz/replay.o
 
 all: $(B)/wconvfs $(B)/wconv ## build wconvfs and wconv (the default)
 
@@ -58,7 +60,9 @@ $(B)/tests/readers: $(O)/tests/mount/readers.o
 $(B)/tests/faultfs: $(O)/tests/mount/faultfs.o
 $(B)/tests/soak: $(O)/tests/mount/soak.o
 $(B)/tests/make_model: $(O)/tests/bench/make_model.o
-$(B)/wconvfs $(B)/wconv $(B)/tests/unit $(TOOLS):
+$(FUZZERS): $(B)/tests/%: $(O)/tests/fuzz/%.o $(O)/tests/fuzz/fuzz.o \
+	$(FUZZ_MAIN) $(B)/libwconv.a
+$(B)/wconvfs $(B)/wconv $(B)/tests/unit $(TOOLS) $(FUZZERS):
 	@mkdir -p $(@D)
 	$(call say,LINK)$(CC) $(FLAGS) -Wl,--as-needed $(LDFLAGS) -o $@ $^ \
 		$(call pkg,libs,$(PKG) $(LIB_PKG)) -lm
@@ -95,7 +99,7 @@ deps:
 test: deps ## install what is missing, build, run every test
 	@$(MAKE) --no-print-directory run-tests
 
-run-tests: all $(B)/tests/unit $(TOOLS)
+run-tests: all $(B)/tests/unit $(TOOLS) $(FUZZERS)
 	@BUILD='$(B)' SANITIZED='$(strip $(SANITIZE))' \
 		TEST_TIMEOUT=$(if $(SANITIZE),1200,300) sh tests/run
 
@@ -123,8 +127,18 @@ soak: all $(TOOLS) ## 64 readers at random for 10 minutes
 bench: ## measure (arrives in a later part)
 	@echo 'bench: the benchmarks are not part of this version yet.'
 
-fuzz: ## fuzz the readers of files (arrives in a later part)
-	@echo 'fuzz: the fuzzers are not part of this version yet.'
+# The programs without replay.c, with libFuzzer.
+fuzzers:
+	@$(MAKE) --no-print-directory BUILD='$(B)/fuzz' CC=clang CFLAGS='-O1 -g' \
+		FUZZ_MAIN= SANITIZE='-fsanitize=fuzzer,address,undefined \
+		-fno-sanitize-recover=all' \
+		$(FUZZERS:$(B)/%=$(B)/fuzz/%)
+
+FUZZ_SECONDS ?= 600
+fuzz: deps ## fuzz each reader of files for FUZZ_SECONDS (600)
+	@$(MAKE) --no-print-directory $(FUZZERS)
+	@BUILD='$(B)' FUZZ_TEST_SECONDS=$(FUZZ_SECONDS) TEST_TIMEOUT=1000000 \
+		sh tests/run fuzz
 
 install: all ## install into DESTDIR/PREFIX (default /usr/local)
 	install -d '$(DESTDIR)$(PREFIX)/bin'
@@ -148,7 +162,7 @@ help: ## list the targets
 		while IFS='|' read -r t d; do printf '%-12s %s\n' "$$t" "$$d"; done
 
 .PHONY: all check test run-tests conformance demo asan tsan soak bench fuzz \
-	install uninstall format clean help deps FORCE
+	fuzzers install uninstall format clean help deps FORCE
 .DELETE_ON_ERROR:
 .SECONDARY: $(PROTO:=.c) $(PROTO:=.h)
 

@@ -128,7 +128,8 @@ look_c() {
 # The same for what is not C.
 look_other() {
 	find . -path ./.git -prune -o -path ./build -prune -o \
-		-path ./tests/golden -prune -o -type f -print |
+		-path ./tests/golden -prune -o \
+		-path ./tests/fuzz/seeds -prune -o -type f -print |
 		sed 's,^\./,,' | sort | while IFS= read -r f; do
 		case $f in
 		LICENSE | *.safetensors | *.ckpt | *.npy | *.bin) continue ;;
