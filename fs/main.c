@@ -14,10 +14,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "core/error.h"
+#include "core/source.h"
 #include "fs/cmdline.h"
 #include "fs/daemon.h"
 #include "fs/keeper.h"
@@ -70,17 +70,6 @@ static bool fill_std_fds(void)
 		if (fcntl(fd, F_GETFD) < 0 && open("/dev/null", O_RDWR) != fd)
 			return false;
 	return true;
-}
-
-/* A source may have more shards than the usual soft limit has files. */
-static void raise_file_limit(void)
-{
-	struct rlimit r;
-
-	if (getrlimit(RLIMIT_NOFILE, &r) == 0) {
-		r.rlim_cur = r.rlim_max;
-		setrlimit(RLIMIT_NOFILE, &r);
-	}
 }
 
 static void print_warnings(const char *lines)
@@ -179,7 +168,7 @@ int main(int argc, char **argv)
 
 	if (!fill_std_fds())
 		return ERR_MOUNT;
-	raise_file_limit();
+	source_allow_many();
 	ret = cmdline_parse(&c, argc, argv, &err);
 	if (!ret && c.help)
 		fputs(help, stdout);

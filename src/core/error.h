@@ -16,6 +16,7 @@ enum error_class {
 	ERR_MODEL = 3,	 /* no rule table fits, or more than one */
 	ERR_MAPPING = 4, /* names, shapes or options that do not map */
 	ERR_MOUNT = 5,	 /* FUSE and the mount point */
+	ERR_OUTPUT = 6,	 /* a file that cannot be written */
 };
 
 struct error {

@@ -41,3 +41,15 @@ int extents_read(const struct tensor *t, uint64_t off, size_t n, void *buf,
 	}
 	return 0;
 }
+
+void extents_run(const struct tensor *t, uint64_t off, uint64_t n,
+		 struct source_run *out)
+{
+	const struct extents *e = t->extents;
+	size_t i = part_find(e, off);
+	const struct extent_part *p = &e->parts[i];
+	uint64_t end = i + 1 < e->n ? e->parts[i + 1].at : t->nbytes;
+
+	*out = (struct source_run){p->src, p->off + (off - p->at),
+				   min_u64(end - off, n)};
+}

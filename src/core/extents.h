@@ -30,4 +30,8 @@ struct extents {
 int extents_read(const struct tensor *t, uint64_t off, size_t n, void *buf,
 		 struct reader *rd);
 
+/* tensor_run of one. */
+void extents_run(const struct tensor *t, uint64_t off, uint64_t n,
+		 struct source_run *out);
+
 #endif

@@ -6,6 +6,7 @@
 #include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/uio.h>
 #include <unistd.h>
@@ -139,6 +140,39 @@ int source_read(struct source *s, uint64_t off, size_t n, void *buf,
 		return -EIO;
 	atomic_fetch_add_explicit(&s->nread, n, memory_order_relaxed);
 	return 0;
+}
+
+size_t source_copy(struct source *s, uint64_t off, size_t n, int fd,
+		   uint64_t to)
+{
+	off_t in = (off_t)off, out = (off_t)to;
+	size_t left = n;
+
+	if (atomic_load_explicit(&s->changed, memory_order_relaxed))
+		return 0;
+	while (left > 0) {
+		ssize_t got = copy_file_range(s->fd, &in, fd, &out, left, 0);
+
+		if (got < 0 && errno == EINTR)
+			continue;
+		if (got <= 0)
+			break;
+		left -= (size_t)got;
+	}
+	if (check_identity(s))
+		return 0;
+	atomic_fetch_add_explicit(&s->nread, n - left, memory_order_relaxed);
+	return n - left;
+}
+
+void source_allow_many(void)
+{
+	struct rlimit r;
+
+	if (getrlimit(RLIMIT_NOFILE, &r) == 0) {
+		r.rlim_cur = r.rlim_max;
+		setrlimit(RLIMIT_NOFILE, &r);
+	}
 }
 
 void source_free(struct source *s)

@@ -46,6 +46,17 @@ int source_open(struct source **out, const char *path, struct error *err);
 int source_read(struct source *s, uint64_t off, size_t n, void *buf,
 		bool uncached);
 
+/*
+ * Copy bytes [off, off+n) to offset `to` of the file fd inside the kernel.
+ * Returns how many were copied and are sure; source_read the others, which
+ * tells why they were not.
+ */
+size_t source_copy(struct source *s, uint64_t off, size_t n, int fd,
+		   uint64_t to);
+
+/* A model may have more shards than the usual soft limit has open files. */
+void source_allow_many(void);
+
 void source_free(struct source *s);
 
 #endif

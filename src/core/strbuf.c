@@ -170,6 +170,22 @@ void strbuf_reserve(struct strbuf *sb, size_t n)
 		grow(sb, n - sb->len);
 }
 
+void strbuf_add_size(struct strbuf *sb, uint64_t n)
+{
+	static const char *const units[] = {"bytes", "KB", "MB", "GB", "TB"};
+	double x = (double)n;
+	size_t k = 0;
+
+	while (x >= 1000 && k < 4) {
+		x /= 1000;
+		k++;
+	}
+	if (k == 0)
+		strbuf_addf(sb, "%llu bytes", (unsigned long long)n);
+	else
+		strbuf_addf(sb, "%.*f %s", x < 10 ? 2 : 1, x, units[k]);
+}
+
 void strbuf_release(struct strbuf *sb)
 {
 	free(sb->p);

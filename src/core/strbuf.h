@@ -45,6 +45,9 @@ void strbuf_add_tsv(struct strbuf *sb, struct str s);
 void strbuf_add_dims(struct strbuf *sb, const uint64_t *dims, unsigned ndim,
 		     char sep);
 
+/* "1.5 GB": powers of 1000, as file managers and HuggingFace count. */
+void strbuf_add_size(struct strbuf *sb, uint64_t n);
+
 /* Make room for n bytes in all. */
 void strbuf_reserve(struct strbuf *sb, size_t n);
 

@@ -78,6 +78,39 @@ int tensor_read(const struct tensor *t, uint64_t off, size_t n, void *buf,
 	return -EIO;
 }
 
+void tensor_run(const struct tensor *t, uint64_t off, uint64_t n,
+		struct source_run *out)
+{
+	uint64_t each;
+
+	for (;;) {
+		switch ((enum recipe)t->recipe) {
+		case RECIPE_EXTENT:
+			*out = (struct source_run){t->extent.src,
+						   t->extent.off + off, n};
+			return;
+		case RECIPE_EXTENTS:
+			extents_run(t, off, n, out);
+			return;
+		case RECIPE_STACK:
+			each = t->nbytes / t->stack.n;
+			t = t->stack.v[off / each];
+			off %= each;
+			n = min_u64(n, each - off);
+			break;
+		case RECIPE_SLICE:
+			off += t->slice.off;
+			t = t->slice.of;
+			break;
+		case RECIPE_SCALED:
+		case RECIPE_GATHER:
+		case RECIPE_CAST:
+			*out = (struct source_run){NULL, 0, n};
+			return;
+		}
+	}
+}
+
 /* The tensor whose bytes come first in t; NULL where it is made of none. */
 static const struct tensor *first_part(const struct tensor *t)
 {

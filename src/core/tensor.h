@@ -90,6 +90,20 @@ bool tensor_nbytes(enum dtype dt, const uint64_t *dims, unsigned ndim,
 int tensor_read(const struct tensor *t, uint64_t off, size_t n, void *buf,
 		struct reader *rd);
 
+/* Bytes that lie in a source as they are read. */
+struct source_run {
+	struct source *src; /* NULL: the bytes are made */
+	uint64_t off;
+	uint64_t nbytes;
+};
+
+/*
+ * What bytes [off, off+n) of a tensor begin with (n > 0): a run of the source,
+ * or bytes that are made; nbytes of it, at most n.
+ */
+void tensor_run(const struct tensor *t, uint64_t off, uint64_t n,
+		struct source_run *out);
+
 /* The first source byte a tensor is made of, for ordering. */
 void tensor_first_byte(const struct tensor *t, const struct source **src,
 		       uint64_t *off);

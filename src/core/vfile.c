@@ -217,6 +217,23 @@ ssize_t vfile_read(const struct vfile *f, uint64_t off, size_t n, void *buf,
 	return (ssize_t)want;
 }
 
+void vfile_run(const struct vfile *f, uint64_t off, struct source_run *out)
+{
+	uint64_t pos = f->base + off;
+	size_t i = region_find(f, pos);
+	const struct region *r = &f->regions[i];
+	uint64_t n = f->nbytes - off, from = r->from + (pos - r->off);
+
+	if (i + 1 < f->nregions)
+		n = min_u64(n, f->regions[i + 1].off - pos);
+	if (r->kind == REGION_TENSOR)
+		tensor_run(r->tensor, from, n, out);
+	else if (r->kind == REGION_SOURCE)
+		*out = (struct source_run){r->source, from, n};
+	else
+		*out = (struct source_run){NULL, 0, n};
+}
+
 void vfile_release(struct vfile *f)
 {
 	if (!f->borrowed)

@@ -98,6 +98,12 @@ uint64_t vfile_next_tensor(const struct vfile *f, uint64_t off);
 ssize_t vfile_read(const struct vfile *f, uint64_t off, size_t n, void *buf,
 		   struct reader *rd);
 
+/*
+ * What the bytes at off begin with: a run of a source, unchanged, or bytes
+ * that are made. off must lie inside the file; the run may be a whole region.
+ */
+void vfile_run(const struct vfile *f, uint64_t off, struct source_run *out);
+
 void vfile_release(struct vfile *f);
 
 #endif

@@ -61,6 +61,7 @@ void view_add_how(const struct view *v, size_t i, struct strbuf *out);
 struct node_stat {
 	bool is_dir;
 	bool is_ckpt;	 /* a ckpt: its reader wants memory, not a cache */
+	bool is_passed;	 /* a file of the source, passed through */
 	uint64_t nbytes; /* exact size of a file */
 	unsigned nlink;
 	struct timespec mtime;
@@ -97,6 +98,9 @@ int view_open_file(struct view *v, uint64_t node, struct view_file **out);
 ssize_t view_read(struct view_file *f, uint64_t off, size_t n, void *buf,
 		  struct reader *rd);
 void view_close(struct view_file *f);
+
+/* How the file is laid out; as long as it is open. */
+const struct vfile *view_vfile(const struct view_file *f);
 
 /* Buffers for one reading thread. 0 or -ENOMEM; reader_release frees. */
 int view_reader_init(struct view *v, struct reader *rd);

@@ -340,6 +340,7 @@ static int add_config(struct view *v)
 	if (!f || vfile_add_source(f, v->config_file) ||
 	    !add_node(v, VIEW_ROOT, "config.json", f))
 		return -ENOMEM;
+	v->nodes[v->nnodes - 1].is_passed = true;
 	return 0;
 }
 
@@ -356,6 +357,7 @@ static int add_passed(struct view *v)
 		if (!f || vfile_add_source(f, v->source.passed[i]) ||
 		    !add_node(v, VIEW_ROOT, name, f))
 			return -ENOMEM;
+		v->nodes[v->nnodes - 1].is_passed = true;
 	}
 	return 0;
 }

@@ -9,23 +9,6 @@
 #include "view/memory.h"
 #include "view/view_priv.h"
 
-/* "1.5 GB": powers of 1000, as file managers and HuggingFace count. */
-static void add_size(struct strbuf *sb, uint64_t n)
-{
-	static const char *const units[] = {"bytes", "KB", "MB", "GB", "TB"};
-	double x = (double)n;
-	size_t k = 0;
-
-	while (x >= 1000 && k < 4) {
-		x /= 1000;
-		k++;
-	}
-	if (k == 0)
-		strbuf_addf(sb, "%" PRIu64 " bytes", n);
-	else
-		strbuf_addf(sb, "%.*f %s", x < 10 ? 2 : 1, x, units[k]);
-}
-
 static uint64_t data_nbytes(const struct tensor_set *set)
 {
 	uint64_t n = 0;
@@ -57,7 +40,7 @@ static void add_source(const struct view *v, struct strbuf *sb)
 	strbuf_addf(sb, "source: %s, %zu tensors in %zu file%s, ",
 		    v->opt.source, set->n, set->nsources,
 		    set->nsources == 1 ? "" : "s");
-	add_size(sb, data_nbytes(set));
+	strbuf_add_size(sb, data_nbytes(set));
 	strbuf_addc(sb, '\n');
 	strbuf_addstr(sb, strbuf_str(&v->source.notes));
 	if (v->nscaled)
@@ -116,7 +99,7 @@ static void add_target(const struct view *v, struct strbuf *sb)
 	for (size_t i = 0; i < set->n; i++)
 		ncast += set->v[i].recipe == RECIPE_CAST;
 	strbuf_addf(sb, "shown: %zu tensors, ", set->n);
-	add_size(sb, data_nbytes(set));
+	strbuf_add_size(sb, data_nbytes(set));
 	strbuf_addf(sb, ", in %zu shard%s", v->nshards,
 		    v->nshards == 1 ? "" : "s");
 	if (ncast)
@@ -128,9 +111,9 @@ static void add_target(const struct view *v, struct strbuf *sb)
 static void add_memory(const struct view *v, struct strbuf *sb)
 {
 	strbuf_adds(sb, "\nMindSpore's load_checkpoint of model.ckpt (");
-	add_size(sb, v->ckpt->nbytes);
+	strbuf_add_size(sb, v->ckpt->nbytes);
 	strbuf_adds(sb, ") will want about ");
-	add_size(sb, load_nbytes(v));
+	strbuf_add_size(sb, load_nbytes(v));
 	strbuf_adds(sb,
 		    " of memory: twice its size, three times for tensors over "
 		    "512 MiB.\nMindSpore 2.10 also refuses a ckpt that is "
@@ -195,7 +178,7 @@ static int write_summary(struct view *v, struct error *err)
 
 	strbuf_addf(&sb, "%s: %.*s, %zu tensors, ", v->opt.source,
 		    STR_ARG(rules), v->plan.target.n);
-	add_size(&sb, data_nbytes(&v->plan.target));
+	strbuf_add_size(&sb, data_nbytes(&v->plan.target));
 	v->summary = sb.failed ? NULL : strdup(sb.p);
 	strbuf_release(&sb);
 	return v->summary ? 0 : error_nomem(err);
@@ -214,9 +197,9 @@ static void write_warnings(struct view *v)
 	if (!v->ckpt || 2 * v->ckpt->nbytes <= limit)
 		return;
 	strbuf_adds(sb, "load_checkpoint of model.ckpt will want ");
-	add_size(sb, load_nbytes(v));
+	strbuf_add_size(sb, load_nbytes(v));
 	strbuf_adds(sb, " of memory, and there are ");
-	add_size(sb, limit);
+	strbuf_add_size(sb, limit);
 	strbuf_adds(sb, "; load the shards of ckpt/ one by one\n");
 }
 

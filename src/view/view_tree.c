@@ -45,6 +45,7 @@ bool view_stat(const struct view *v, uint64_t node, struct node_stat *st)
 	n = &v->nodes[node - 1];
 	st->is_dir = n->is_dir;
 	st->is_ckpt = n->is_ckpt;
+	st->is_passed = n->is_passed;
 	if (n->is_dir)
 		st->nlink = 2 + count_dirs(v, node);
 	else
@@ -164,6 +165,11 @@ ssize_t view_read(struct view_file *f, uint64_t off, size_t n, void *buf,
 		  struct reader *rd)
 {
 	return vfile_read(f->file, off, n, buf, rd);
+}
+
+const struct vfile *view_vfile(const struct view_file *f)
+{
+	return f->file;
 }
 
 void view_close(struct view_file *f)
