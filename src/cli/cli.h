@@ -11,8 +11,10 @@
 /* What the command line says. */
 struct cli {
 	struct view_options opt;
-	bool tsv, json;
+	bool tsv, json, force, resume, dry_run, quiet;
+	uint64_t given;		 /* which of main's own_options, bit by bit */
 	const char *range;	 /* --range, or NULL */
+	const char *format;	 /* --format, or NULL */
 	const char *const *args; /* behind the command; [nargs] */
 	int nargs;
 };
@@ -23,6 +25,7 @@ int cli_hash(const struct cli *c, struct error *err);
 int cli_cat(const struct cli *c, struct error *err);
 int cli_explain(const struct cli *c, struct error *err);
 int cli_models(const struct cli *c, struct error *err);
+int cli_convert(const struct cli *c, struct error *err);
 int cli_check_rules(const struct cli *c, struct error *err);
 
 /* Open the view of args[0], printing its warnings to standard error. */

@@ -2,26 +2,34 @@
 /* wconv: what wconvfs mounts, without FUSE. */
 #include <errno.h>
 #include <getopt.h>
+#include <signal.h>
+#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
+#include "cli/pump.h"
 
 static const char help[] =
 	"Usage: wconv COMMAND [OPTIONS] SOURCE ...\n"
 	"\n"
-	"Look at a HuggingFace model as MindSpore sees it, nothing written:\n"
+	"Look at a HuggingFace model as MindSpore sees it, or convert it:\n"
 	"\n"
 	"  wconv list ~/models/llama3            its parameters\n"
 	"  wconv explain ~/models/llama3 lm_head.weight\n"
-	"  wconv cat ~/models/llama3 model.ckpt > llama3.ckpt\n"
+	"  wconv convert ~/models/llama3 llama3.ckpt\n"
 	"\n"
 	"Commands:\n"
 	"  list SOURCE [--tsv|--json]     parameters, types, shapes, sizes\n"
 	"  hash SOURCE                    name, type, shape, SHA-256, as TSV\n"
 	"  cat SOURCE PATH [--range=OFF:LEN]\n"
 	"                                 a file as wconvfs shows it\n"
+	"  convert SOURCE DEST [--format=ckpt|safetensors|pytorch] [--force]\n"
+	"          [--resume] [--dry-run] [--quiet]\n"
+	"                                 real files: DEST.ckpt, .safetensors, "
+	".bin\n"
+	"                                 or a directory of shards\n"
 	"  explain SOURCE NAME            where a parameter comes from\n"
 	"  models [--tsv]                 the rule tables there are\n"
 	"  check-rules FILE               whether a rule table is right\n"
@@ -43,39 +51,58 @@ static const char help[] =
 	"SOURCE is a model directory, a safetensors or PyTorch file, one of "
 	"its\n"
 	"shards or their index. Exit: 0, 1 usage, 2 source, 3 model unknown,\n"
-	"4 mapping incomplete.\n";
+	"4 mapping incomplete, 6 output cannot be written.\n";
+
+/* An option of our own: where struct cli keeps it. */
+static const struct own_option {
+	const char *name;
+	bool has_value;
+	size_t at;
+} own_options[] = {
+	{"tsv", false, offsetof(struct cli, tsv)},
+	{"json", false, offsetof(struct cli, json)},
+	{"range", true, offsetof(struct cli, range)},
+	{"format", true, offsetof(struct cli, format)},
+	{"force", false, offsetof(struct cli, force)},
+	{"resume", false, offsetof(struct cli, resume)},
+	{"dry-run", false, offsetof(struct cli, dry_run)},
+	{"quiet", false, offsetof(struct cli, quiet)},
+};
+
+#define NOWN (sizeof(own_options) / sizeof(own_options[0]))
 
 static const struct command {
 	const char *name;
 	int nargs;
 	int (*run)(const struct cli *c, struct error *err);
 	const char *usage;
+	const char *options; /* of our own, a blank around each */
 } commands[] = {
-	{"list", 1, cli_list, "wconv list SOURCE"},
-	{"hash", 1, cli_hash, "wconv hash SOURCE"},
-	{"cat", 2, cli_cat, "wconv cat SOURCE PATH"},
-	{"explain", 2, cli_explain, "wconv explain SOURCE NAME"},
-	{"models", 0, cli_models, "wconv models"},
-	{"check-rules", 1, cli_check_rules, "wconv check-rules FILE"},
+	{"list", 1, cli_list, "wconv list SOURCE", " tsv json "},
+	{"hash", 1, cli_hash, "wconv hash SOURCE", " tsv "},
+	{"cat", 2, cli_cat, "wconv cat SOURCE PATH", " range "},
+	{"convert", 2, cli_convert, "wconv convert SOURCE DEST",
+	 " format force resume dry-run quiet "},
+	{"explain", 2, cli_explain, "wconv explain SOURCE NAME", ""},
+	{"models", 0, cli_models, "wconv models", " tsv "},
+	{"check-rules", 1, cli_check_rules, "wconv check-rules FILE", ""},
 };
 
-/* getopt's table: ours, then the shared ones by name. */
-enum { OPT_TSV = 256, OPT_JSON, OPT_RANGE, OPT_SHARED };
+/* getopt's codes: own options, then the shared ones by name. */
+enum { OPT_OWN = 256, OPT_SHARED = OPT_OWN + NOWN };
 
-#define MAX_OPTIONS 32
+#define MAX_OPTIONS 64
 
 static void fill_options(struct option *v)
 {
-	static const struct option own[] = {
-		{"tsv", no_argument, NULL, OPT_TSV},
-		{"json", no_argument, NULL, OPT_JSON},
-		{"range", required_argument, NULL, OPT_RANGE},
-		{"help", no_argument, NULL, 'h'},
-		{"version", no_argument, NULL, 'V'},
-	};
-	size_t n = sizeof(own) / sizeof(own[0]);
+	size_t n = 0;
 
-	memcpy(v, own, sizeof(own));
+	v[n++] = (struct option){"help", no_argument, NULL, 'h'};
+	v[n++] = (struct option){"version", no_argument, NULL, 'V'};
+	for (size_t i = 0; i < NOWN; i++)
+		v[n++] = (struct option){own_options[i].name,
+					 own_options[i].has_value, NULL,
+					 OPT_OWN + (int)i};
 	for (size_t i = 0; view_option_values[i]; i++)
 		v[n++] = (struct option){view_option_values[i],
 					 required_argument, NULL, OPT_SHARED};
@@ -93,6 +120,17 @@ static int bad_option(char **argv, struct error *err)
 			 argv[optind - 1]);
 }
 
+static void take_own(struct cli *c, size_t i)
+{
+	void *at = (char *)c + own_options[i].at;
+
+	if (own_options[i].has_value)
+		*(const char **)at = optarg;
+	else
+		*(bool *)at = true;
+	c->given |= UINT64_C(1) << i;
+}
+
 /* Returns 1 where help or version was printed. */
 static int parse(struct cli *c, int argc, char **argv, struct error *err)
 {
@@ -103,33 +141,54 @@ static int parse(struct cli *c, int argc, char **argv, struct error *err)
 	opterr = 0;
 	while (!ret &&
 	       (k = getopt_long(argc, argv, "hV", options, &which)) != -1) {
-		switch (k) {
-		case 'h':
+		if (k == 'h') {
 			fputs(help, stdout);
 			return 1;
-		case 'V':
+		}
+		if (k == 'V') {
 			puts("wconv " WCONVFS_VERSION);
 			return 1;
-		case OPT_TSV:
-			c->tsv = true;
-			break;
-		case OPT_JSON:
-			c->json = true;
-			break;
-		case OPT_RANGE:
-			c->range = optarg;
-			break;
-		case OPT_SHARED:
+		}
+		if (k == OPT_SHARED)
 			ret = view_options_take(&c->opt, options[which].name,
 						optarg, err);
-			break;
-		default:
+		else if (k >= OPT_OWN)
+			take_own(c, (size_t)(k - OPT_OWN));
+		else
 			ret = bad_option(argv, err);
-		}
 	}
 	c->args = (const char *const *)argv + optind;
 	c->nargs = argc - optind;
 	return ret;
+}
+
+/* An option that a command does not have is not passed over. */
+static int check_options(const struct cli *c, const struct command *cmd,
+			 struct error *err)
+{
+	char word[32];
+
+	for (size_t i = 0; i < NOWN; i++) {
+		snprintf(word, sizeof(word), " %s ", own_options[i].name);
+		if (c->given >> i & 1 && !strstr(cmd->options, word))
+			return error_set(err, ERR_USAGE,
+					 "wconv %s has no option --%s",
+					 cmd->name, own_options[i].name);
+	}
+	return 0;
+}
+
+static int run_command(struct cli *c, const struct command *cmd,
+		       struct error *err)
+{
+	int ret = check_options(c, cmd, err);
+
+	c->args++;
+	c->nargs--;
+	if (!ret && c->nargs != cmd->nargs)
+		ret = error_set(err, ERR_USAGE, "usage: %s [OPTIONS]",
+				cmd->usage);
+	return ret ? ret : cmd->run(c, err);
 }
 
 static int run(struct cli *c, struct error *err)
@@ -140,16 +199,9 @@ static int run(struct cli *c, struct error *err)
 		return error_set(err, ERR_USAGE,
 				 "a command is missing; wconv --help lists "
 				 "them");
-	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++) {
-		if (strcmp(commands[i].name, name) != 0)
-			continue;
-		c->args++;
-		c->nargs--;
-		if (c->nargs != commands[i].nargs)
-			return error_set(err, ERR_USAGE, "usage: %s [OPTIONS]",
-					 commands[i].usage);
-		return commands[i].run(c, err);
-	}
+	for (size_t i = 0; i < sizeof(commands) / sizeof(commands[0]); i++)
+		if (strcmp(commands[i].name, name) == 0)
+			return run_command(c, &commands[i], err);
 	return error_set(err, ERR_USAGE,
 			 "%s: no such command; wconv --help lists them", name);
 }
@@ -160,12 +212,15 @@ int main(int argc, char **argv)
 	struct cli c = {.tsv = false};
 	int ret;
 
+	source_allow_many();
 	view_options_init(&c.opt);
 	ret = parse(&c, argc, argv, &err);
 	if (!ret)
 		ret = run(&c, &err);
 	if (ret >= 0 && fflush(stdout))
 		ret = error_errno(&err, ERR_SOURCE, errno, "standard output");
+	if (ret == -EINTR && pump_signal())
+		raise(pump_signal());
 	if (ret < 0)
 		fprintf(stderr, "wconv: %s\n", error_text(&err));
 	ret = ret < 0 ? (int)err.class : 0;

@@ -1,0 +1,365 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* Where a conversion goes; see dest.h. */
+#include "cli/dest.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#define MAX_SUFFIXES 3
+
+/* A form of checkpoint: its names outside and inside a view. */
+struct form {
+	const char *word;
+	const char *suffixes[MAX_SUFFIXES + 1];
+	const char *whole[2]; /* one file of all tensors, where it may be */
+	const char *shards;   /* the directory of shards */
+	const char *shard_suffix;
+};
+
+static const struct form forms[] = {
+	{"ckpt", {".ckpt"}, {"model.ckpt"}, "ckpt", ".ckpt"},
+	{"safetensors",
+	 {".safetensors"},
+	 {"safetensors/model.safetensors", "model.safetensors"},
+	 "safetensors",
+	 ".safetensors"},
+	{"pytorch",
+	 {".bin", ".pt", ".pth"},
+	 {"pytorch/pytorch_model.bin"},
+	 "pytorch",
+	 ".bin"},
+};
+
+#define NFORMS (sizeof(forms) / sizeof(forms[0]))
+
+/* ---- what the words mean ---- */
+
+static const struct form *form_of_name(const char *name)
+{
+	for (size_t i = 0; i < NFORMS; i++)
+		for (const char *const *s = forms[i].suffixes; *s; s++)
+			if (str_ends(str_of(name), *s))
+				return &forms[i];
+	return NULL;
+}
+
+static const struct form *form_of_word(const char *word)
+{
+	for (size_t i = 0; i < NFORMS; i++)
+		if (strcmp(forms[i].word, word) == 0)
+			return &forms[i];
+	return NULL;
+}
+
+static bool is_directory(const char *path)
+{
+	struct stat st;
+
+	return stat(path, &st) == 0 && S_ISDIR(st.st_mode);
+}
+
+int dest_parse(struct dest *d, const char *text, const char *form,
+	       struct error *err)
+{
+	const struct form *named = form_of_name(text);
+
+	*d = (struct dest){.text = text, .dir = {.fd = -1}};
+	d->form = form ? form_of_word(form) : NULL;
+	if (!*text)
+		return error_set(err, ERR_USAGE, "DEST is an empty name");
+	if (form && !d->form)
+		return error_set(err, ERR_USAGE,
+				 "--format=%s: it must be ckpt, safetensors or "
+				 "pytorch",
+				 form);
+	d->is_dir = !named || is_directory(text);
+	if (d->is_dir)
+		return 0;
+	if (d->form && d->form != named)
+		return error_set(err, ERR_USAGE,
+				 "--format=%s contradicts the name %s", form,
+				 text);
+	d->form = named;
+	return 0;
+}
+
+/* ---- the files of the view ---- */
+
+/* name is taken over. */
+static int add_output(struct dest *d, struct view *v, uint64_t node, char *name,
+		      struct error *err)
+{
+	struct output *more = NULL, *o;
+
+	if (name)
+		more = realloc(d->v, (d->n + 1) * sizeof(*more));
+	if (!more) {
+		free(name);
+		return error_nomem(err);
+	}
+	d->v = more;
+	o = &d->v[d->n++];
+	*o = (struct output){.name = name, .fd = -1};
+	if (view_open_file(v, node, &o->file))
+		return error_nomem(err);
+	o->bytes = view_vfile(o->file);
+	return recipe_of(o->bytes, o->recipe) ? error_nomem(err) : 0;
+}
+
+/* Why a view lacks a form. */
+static int no_form(const struct dest *d, const struct view *v,
+		   struct error *err)
+{
+	if (view_no_ckpt(v) && d->form == &forms[0])
+		return error_set(err, ERR_MAPPING, "%s", view_no_ckpt(v));
+	return error_set(err, ERR_MAPPING,
+			 "%s: what is shown of this source has no %s form; "
+			 "wconv cat SOURCE .wconvfs/report.txt says more",
+			 d->text, d->form->word);
+}
+
+static int choose_file(struct dest *d, struct view *v, struct error *err)
+{
+	const char *slash = strrchr(d->text, '/');
+	uint64_t node = 0;
+
+	for (size_t i = 0; i < 2 && !node && d->form->whole[i]; i++)
+		node = view_find(v, d->form->whole[i]);
+	if (!node)
+		return no_form(d, v, err);
+	return add_output(d, v, node, strdup(slash ? slash + 1 : d->text), err);
+}
+
+/* Which files of a directory of the view are wanted. */
+enum wanted { WANT_ALL, WANT_PASSED, WANT_WEIGHTS };
+
+static bool is_wanted(const struct form *form, const struct node_stat *st,
+		      struct str name, enum wanted wanted)
+{
+	if (st->is_dir || (wanted == WANT_PASSED && !st->is_passed))
+		return false;
+	/* beside passed files: the form's shards, and the index of them */
+	return wanted != WANT_WEIGHTS ||
+	       (!st->is_passed && (str_ends(name, form->shard_suffix) ||
+				   str_ends(name, ".index.json")));
+}
+
+static int add_directory(struct dest *d, struct view *v, uint64_t dir,
+			 enum wanted wanted, struct error *err)
+{
+	struct strbuf name = STRBUF_INIT;
+	uint64_t node;
+	int ret = 0;
+
+	for (uint64_t k = 0; !ret; k++) {
+		struct node_stat st;
+
+		strbuf_reset(&name);
+		node = view_child(v, dir, k, &name);
+		if (!node)
+			break;
+		if (name.failed)
+			ret = error_nomem(err);
+		else if (view_stat(v, node, &st) &&
+			 is_wanted(d->form, &st, strbuf_str(&name), wanted))
+			ret = add_output(d, v, node, strdup(name.p), err);
+	}
+	strbuf_release(&name);
+	return ret;
+}
+
+/* A ckpt where the view is MindSpore's and can hold it, else safetensors. */
+static const struct form *form_of_view(const struct view *v)
+{
+	return view_find(v, forms[0].shards) ? &forms[0] : &forms[1];
+}
+
+static int choose_directory(struct dest *d, struct view *v, struct error *err)
+{
+	uint64_t dir;
+	size_t npassed;
+	int ret;
+
+	if (!d->form)
+		d->form = form_of_view(v);
+	dir = view_find(v, d->form->shards);
+	ret = add_directory(d, v, VIEW_ROOT, WANT_PASSED, err);
+	npassed = d->n;
+	/* a HuggingFace view has its shards beside config.json */
+	if (!ret && !dir && d->form == &forms[1])
+		ret = add_directory(d, v, VIEW_ROOT, WANT_WEIGHTS, err);
+	else if (!ret && dir)
+		ret = add_directory(d, v, dir, WANT_ALL, err);
+	if (!ret && d->n == npassed)
+		return no_form(d, v, err);
+	return ret;
+}
+
+int dest_choose(struct dest *d, struct view *v, struct error *err)
+{
+	return d->is_dir ? choose_directory(d, v, err) : choose_file(d, v, err);
+}
+
+/* ---- the place ---- */
+
+/* The directory a path is in; "." for a mere name. */
+static char *parent_of(const char *path)
+{
+	size_t n = strlen(path);
+
+	while (n > 1 && path[n - 1] == '/')
+		n--;
+	while (n > 0 && path[n - 1] != '/')
+		n--;
+	while (n > 1 && path[n - 1] == '/')
+		n--;
+	return n ? strndup(path, n) : strdup(".");
+}
+
+static int open_directory(struct dest *d)
+{
+	d->dir.fd = open(d->dir.path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	return d->dir.fd < 0 ? -errno : 0;
+}
+
+int dest_open(struct dest *d, bool dry, struct error *err)
+{
+	int ret;
+
+	d->dir.path = d->is_dir ? strdup(d->text) : parent_of(d->text);
+	if (!d->dir.path)
+		return error_nomem(err);
+	ret = open_directory(d);
+	if (ret == -ENOENT && d->is_dir && dry) {
+		d->is_new = true;
+		free(d->dir.path);
+		d->dir.path = parent_of(d->text);
+		if (!d->dir.path)
+			return error_nomem(err);
+		ret = open_directory(d);
+	} else if (ret == -ENOENT && d->is_dir) {
+		if (mkdir(d->dir.path, 0777) < 0)
+			return error_errno(err, ERR_OUTPUT, errno,
+					   "%s: cannot make the directory",
+					   d->dir.path);
+		ret = open_directory(d);
+	}
+	if (ret)
+		return error_errno(err, ERR_OUTPUT, -ret, "%s", d->dir.path);
+	return 0;
+}
+
+static bool is_source(const struct source *s, const struct stat *st)
+{
+	return s->dev == st->st_dev && s->ino == st->st_ino;
+}
+
+/* Replacing a file that is read from would be the end of it. */
+static bool is_of_source(const struct output *o, const struct view *v,
+			 const struct stat *st)
+{
+	const struct tensor_set *set = view_sources(v);
+	const struct region *r = o->bytes->nregions ? o->bytes->regions : NULL;
+
+	for (size_t i = 0; i < set->nsources; i++)
+		if (is_source(set->sources[i], st))
+			return true;
+	return r && r->kind == REGION_SOURCE && is_source(r->source, st);
+}
+
+int dest_check_names(const struct dest *d, const struct view *v,
+		     struct error *err)
+{
+	struct strbuf names = STRBUF_INIT;
+	struct stat st;
+	int ret = 0;
+
+	for (size_t i = 0; i < d->n && !d->is_new && !ret; i++) {
+		const struct output *o = &d->v[i];
+
+		if (o->finished ||
+		    fstatat(d->dir.fd, o->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+			continue;
+		if (is_of_source(o, v, &st))
+			ret = error_set(err, ERR_OUTPUT,
+					"%s/%s: it is a file of the source; "
+					"write somewhere else",
+					d->dir.path, o->name);
+		else if (S_ISDIR(st.st_mode))
+			ret = error_set(err, ERR_OUTPUT,
+					"%s/%s: it is a directory", d->dir.path,
+					o->name);
+		else
+			strbuf_addf(&names, ERROR_ITEM "%s", o->name);
+	}
+	if (!ret && names.len && !d->dir.replace)
+		ret = error_set(err, ERR_OUTPUT,
+				"%s: files are there already; --force "
+				"replaces them%s%s",
+				d->dir.path,
+				d->is_dir ? ", --resume continues what a run "
+					    "began"
+					  : "",
+				names.p);
+	strbuf_release(&names);
+	return ret;
+}
+
+uint64_t dest_needed(const struct dest *d)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < d->n; i++)
+		n += d->v[i].finished ? 0 : d->v[i].bytes->nbytes;
+	return n;
+}
+
+uint64_t dest_free(const struct dest *d)
+{
+	struct statvfs st;
+	uint64_t n;
+
+	/* filesystems without a size do not say what is free */
+	if (fstatvfs(d->dir.fd, &st) < 0 || !st.f_blocks)
+		return UINT64_MAX;
+	n = (uint64_t)st.f_bavail * st.f_frsize;
+	for (size_t i = 0; i < d->n && !d->is_new; i++)
+		n += output_leftover(&d->v[i], &d->dir);
+	return n;
+}
+
+int dest_check_space(const struct dest *d, struct error *err)
+{
+	uint64_t needed = dest_needed(d), have = dest_free(d);
+	struct strbuf text = STRBUF_INIT;
+	int ret;
+
+	if (needed <= have)
+		return 0;
+	strbuf_add_size(&text, needed);
+	strbuf_adds(&text, " are needed, ");
+	strbuf_add_size(&text, have);
+	strbuf_adds(&text, " are free: ");
+	strbuf_add_size(&text, needed - have);
+	strbuf_adds(&text, " are missing");
+	ret = text.failed ? error_nomem(err)
+			  : error_set(err, ERR_OUTPUT, "%s: %s", d->dir.path,
+				      text.p);
+	strbuf_release(&text);
+	return ret;
+}
+
+void dest_release(struct dest *d)
+{
+	for (size_t i = 0; i < d->n; i++)
+		output_release(&d->v[i]);
+	free(d->v);
+	free(d->dir.path);
+	if (d->dir.fd >= 0)
+		close(d->dir.fd);
+}

@@ -1,0 +1,34 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/*
+ * Writing outputs by several threads. Each takes the next chunk of the file
+ * that is being written, or of the one behind it; the one that writes the last
+ * chunk of a file finishes it while the others go on. Memory is a buffer and a
+ * reader a thread, whatever the sizes are.
+ */
+#ifndef WC_CLI_PUMP_H
+#define WC_CLI_PUMP_H
+
+#include "cli/manifest.h"
+#include "cli/output.h"
+
+struct pump {
+	struct view *view;
+	const struct outdir *dir;
+	struct output *v; /* [n]; finished ones are passed over */
+	size_t n;
+	struct manifest *manifest;
+	bool quiet;
+};
+
+/*
+ * Write all of them. On failure the unfinished temporary files are removed and
+ * the finished files stay; a signal that ends the program does the same and
+ * gives -EINTR, without a sentence. noverflows: finite values that a cast made
+ * infinite.
+ */
+int pump_run(const struct pump *p, uint64_t *noverflows, struct error *err);
+
+/* The signal that ended pump_run, or 0. */
+int pump_signal(void);
+
+#endif
