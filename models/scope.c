@@ -93,6 +93,7 @@ static struct value lookup_in_axis(const void *ctx, struct str name)
 		 : space_lookup(&e->s->spaces[e->space], name);
 }
 
+/* None at all is no number: the next of an axis's expressions counts. */
 static struct value count_names(const void *ctx, struct str text)
 {
 	const struct axis_eval *e = ctx;
@@ -115,7 +116,7 @@ static struct value count_names(const void *ctx, struct str text)
 	}
 	error_release(&err);
 	arena_release(&arena);
-	return value_int(n);
+	return n ? value_int(n) : VALUE_MISSING;
 }
 
 static void try_axis(struct scope *s, size_t k, const struct expr *alt,

@@ -380,7 +380,10 @@ static bool takes_anything(const struct rule *r, int side)
 	return false;
 }
 
-/* In world k no ** rule takes what another rule owns under other options. */
+/*
+ * In world k no ** rule takes what another rule owns under other options, but
+ * to drop it: that is what an option is for which leaves a part of a model out.
+ */
 static void check_swallowed(struct checker *c, size_t k, int side)
 {
 	struct model_case *m = &c->mm.m;
@@ -396,7 +399,8 @@ static void check_swallowed(struct checker *c, size_t k, int side)
 
 		if (!str_eq(c->v[o->world].config, c->v[k].config) ||
 		    !match_tensor(&s, &c->sides[side].v[i], &match, &scratch) ||
-		    match.rule == o->rule || !takes_anything(match.rule, side))
+		    match.rule == o->rule || !match.rule->nnames[!side] ||
+		    !takes_anything(match.rule, side))
 			continue;
 		wrong(c, "%.*s, which %.*s owns, is taken by %.*s",
 		      STR_ARG(o->name), STR_ARG(o->rule->text),

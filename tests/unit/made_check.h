@@ -32,7 +32,8 @@ struct checker {
  *   - back, names, shapes and elements are what they were, and make the same
  *     right tensors again;
  *   - every rule is reached;
- *   - no ** rule takes a name that a rule under other options owns.
+ *   - no ** rule takes a name that a rule under other options owns, unless it
+ *     drops it.
  * checker_release frees.
  */
 void check_table(struct checker *c, const struct builtin_table *t);

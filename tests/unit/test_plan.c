@@ -486,6 +486,18 @@ START_TEST(axes_mention_each_other_and_count_names)
 }
 END_TEST
 
+START_TEST(none_to_count_is_no_value)
+{
+	load("`axes`: {`L`: [`count l.*`, `count m.*`, `7`]},"
+	     "`rules`: [[`*.{i}`, `*.{i}.{L}`]]");
+	model_add_lines(&m, "m.0 F32\nm.1 F32\n");
+	plan_makes(0, "m.0.2 F32\nm.1.2 F32");
+	model_clear(&m);
+	model_add_lines(&m, "k.0 F32\n");
+	plan_makes(0, "k.0.7 F32");
+}
+END_TEST
+
 START_TEST(axis_that_mentions_itself_in_a_ring_has_no_value)
 {
 	load("`axes`: {`A`: `B + 1`, `B`: `A + 1`},"
@@ -540,6 +552,7 @@ Suite *suite_plan(void)
 		keys_are_set_where_config_lacks_them,
 		axis_is_the_first_alternative_with_a_value,
 		axes_mention_each_other_and_count_names,
+		none_to_count_is_no_value,
 		axis_that_mentions_itself_in_a_ring_has_no_value,
 		adapters_are_told_apart,
 	};

@@ -65,6 +65,11 @@ static const char *const right[] = {
 	  "[`l.{i}.freq`, ``], [`l.{i}.rope = rope`, ``], [`rope`, `r`],"
 	  "{`when`: `tie`, `rules`: [[``, `h = e`]]},"
 	  "[``, `copy.{i} = e`]]"),
+	/* an option that leaves a part out; a range that is counted */
+	T("`axes`: {`i`: [`count a.{n}.w`, `count x.{n}.w`]}, `options`: {"
+	  "`part`: [`all`, `a`]}, `rules`: [[`a.{i}.w`, `x.{i}.w`],"
+	  "{`when`: `part == 'all'`, `rules`: [[`b.{i}.w`, `y.{i}.w`]]},"
+	  "{`when`: `part != 'all'`, `rules`: [[`**`, ``]]}]"),
 	/* a condition on what else is there, and one on a number */
 	T("`axes`: {`E`: `experts if experts > 0`}, `rules`: ["
 	  "{`when`: `has gate`, `rules`: [[`w`, `moe.w`]]}, [`w`, `w`],"
