@@ -8,6 +8,7 @@
 
 #include "core/checked.h"
 #include "core/gather.h"
+#include "core/reader.h"
 #include "core/utf8.h"
 
 #define PARAM_KEY ".__param_key__"
@@ -16,6 +17,9 @@
 #define TYPE_NIBBLES "Int4"
 #define TYPE_TEXT "str"
 #define TEXT_UNIT 4 /* bytes of a character */
+
+/* Of two tensors that should be one, at a time. */
+#define COMPARED_NBYTES (16u << 10)
 
 /* Refuse the parameter called name: why is a format for what follows. */
 #define REFUSE(p, name, why, ...)                                              \
@@ -176,9 +180,61 @@ static int refuse_duplicate(struct ckpt_param *p, struct str name)
 			      "it is there twice, and not as slices side by "
 			      "side");
 	return REFUSE(p, name,
-		      "%s has one of that name too; if they are no parts of "
+		      "%s has another of that name; if they are no parts of "
 		      "one model, name one of the files",
 		      other->path);
+}
+
+/* Compare the bytes of two tensors of one size: 0, or -errno. */
+static int compare_bytes(const struct tensor *a, const struct tensor *b,
+			 struct reader *rd, bool *same)
+{
+	unsigned char x[COMPARED_NBYTES], y[COMPARED_NBYTES];
+	uint64_t off = 0;
+	int rc = 0;
+
+	*same = true;
+	while (!rc && *same && off < a->nbytes) {
+		size_t n = a->nbytes - off < sizeof(x)
+				   ? (size_t)(a->nbytes - off)
+				   : sizeof(x);
+
+		rc = tensor_read(a, off, n, x, rd);
+		if (!rc)
+			rc = tensor_read(b, off, n, y, rd);
+		*same = !rc && memcmp(x, y, n) == 0;
+		off += n;
+	}
+	return rc;
+}
+
+/*
+ * A tensor that another file of the model has too, to the byte, is one: a
+ * model in several files may have what they share in each of them.
+ */
+static int take_duplicate(struct ckpt_param *p, const struct tensor *t)
+{
+	const struct tensor *old = tensor_set_find(p->r->set, t->name);
+	const struct source *src;
+	struct stats stats = {0};
+	struct reader rd;
+	bool same = false;
+	uint64_t off;
+	int rc;
+
+	tensor_first_byte(old, &src, &off);
+	if (!src || src == p->w->s || old->dtype != t->dtype ||
+	    old->ndim != t->ndim ||
+	    (t->ndim &&
+	     memcmp(old->dims, t->dims, t->ndim * sizeof(*t->dims)) != 0))
+		return refuse_duplicate(p, t->name);
+	if (reader_init(&rd, 1, &stats, NULL))
+		return error_nomem(p->w->err);
+	rc = compare_bytes(old, t, &rd, &same);
+	reader_release(&rd);
+	if (rc)
+		return REFUSE(p, t->name, "%s", "reading it failed");
+	return same ? 0 : refuse_duplicate(p, t->name);
 }
 
 static int add_tensor(struct ckpt_param *p, struct tensor *t)
@@ -198,7 +254,7 @@ static int add_tensor(struct ckpt_param *p, struct tensor *t)
 		return error_nomem(p->w->err);
 	rc = tensor_set_add(set, t);
 	if (rc == -EEXIST)
-		return refuse_duplicate(p, t->name);
+		return take_duplicate(p, t);
 	return rc ? error_nomem(p->w->err) : 0;
 }
 

@@ -169,12 +169,14 @@ START_TEST(shards)
 	ck_assert_int_eq(unlink(in_dir("old.ckpt")), 0);
 	EXPECT("", "a", "b");
 	PUT("mindspore_model-00002-of-00002.ckpt", "b", "a");
-	expect_refused("", "has one of that name too");
+	EXPECT("", "a", "b");
 }
 END_TEST
 
 START_TEST(a_layer_each)
 {
+	struct strbuf another = STRBUF_INIT;
+
 	PUT("embedding.ckpt", "e");
 	PUT("layer_0.ckpt", "l.0.w", "global_step");
 	PUT("layer_1.ckpt", "l.1.w", "global_step");
@@ -182,8 +184,39 @@ START_TEST(a_layer_each)
 	EXPECT("", "e", "l.0.w", "l.1.w", "l.10.w");
 	expect_note("4 files without an index are read as parts");
 	EXPECT("layer_1.ckpt", "l.1.w");
-	PUT("other.ckpt", "e");
+	CKPT(&another, "e", "UInt8", "y", 1);
+	put("other.ckpt", strbuf_str(&another));
+	strbuf_release(&another);
 	expect_refused("", "if they are no parts of one model");
+}
+END_TEST
+
+/* Two files of a parameter w each. */
+static void put_two(const char *type, const char *bytes, size_t nbytes)
+{
+	struct strbuf one = STRBUF_INIT, two = STRBUF_INIT;
+
+	CKPT(&one, "w", "UInt8", "xyz", 3);
+	ckpt_put(&two, "w", type, (const int64_t[]){(int64_t)nbytes, -1},
+		 (struct str){bytes, nbytes});
+	put("one.ckpt", strbuf_str(&one));
+	put("two.ckpt", strbuf_str(&two));
+	strbuf_release(&one);
+	strbuf_release(&two);
+}
+
+START_TEST(parameter_in_two_files_is_one_if_all_is_equal)
+{
+	static const char want[] = "one.ckpt has another of that name";
+
+	put_two("UInt8", "xyz", 3);
+	EXPECT("", "w");
+	put_two("UInt8", "xyw", 3);
+	expect_refused("", want);
+	put_two("UInt8", "xy", 2);
+	expect_refused("", want);
+	put_two("Int8", "xyz", 3);
+	expect_refused("", want);
 }
 END_TEST
 
@@ -320,6 +353,7 @@ Suite *suite_ckpt_dir(void)
 	tcase_add_test(t, one_file);
 	tcase_add_test(t, shards);
 	tcase_add_test(t, a_layer_each);
+	tcase_add_test(t, parameter_in_two_files_is_one_if_all_is_equal);
 	tcase_add_test(t, epochs);
 	tcase_add_test(t, ranks_without_a_strategy);
 	tcase_add_test(t, ranks_with_a_strategy);
