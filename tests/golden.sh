@@ -64,6 +64,19 @@ forward() {
 	done
 }
 
+# parts DIR - the files that a model is in, each of which has a table.
+parts() {
+	for table in "$1"/ms.*.tsv; do
+		part=${table%.tsv}
+		part=${part##*/ms.}
+		[ "$part" != reference ] && [ -e "$table" ] || continue
+		case_args "$1"
+		args="$args --set=part=$part"
+		hashes "$table" "$1/hf"
+		show "$name" "wconv hash of the part $part equals the table"
+	done
+}
+
 back() {
 	case_args "$1" back
 	hashes "$1/hf.tsv" "$1/ms"
@@ -78,6 +91,7 @@ for dir in tests/golden/*/; do
 		-o -name '*.pt' 2>"$tmp/err")" ]; then
 		forward "$dir"
 	fi
+	parts "$dir"
 	if [ -e "$dir/hf.tsv" ] && [ -d "$dir/ms" ]; then
 		back "$dir"
 	fi
