@@ -11,7 +11,7 @@
 #include "models/match.h"
 
 /* Several models of one world, until no rule is left out. */
-#define MAX_MODELS 8
+#define MAX_MODELS 20
 
 static void __attribute__((format(printf, 2, 3)))
 wrong(struct checker *c, const char *fmt, ...)
@@ -397,7 +397,8 @@ static void check_swallowed(struct checker *c, size_t k, int side)
 	for (size_t i = 0; i < c->sides[side].n && !c->why.len; i++) {
 		const struct owned *o = &c->owned[side][i];
 
-		if (!str_eq(c->v[o->world].config, c->v[k].config) ||
+		if (o->world == k ||
+		    !str_eq(c->v[o->world].config, c->v[k].config) ||
 		    !match_tensor(&s, &c->sides[side].v[i], &match, &scratch) ||
 		    match.rule == o->rule || !match.rule->nnames[!side] ||
 		    !takes_anything(match.rule, side))
@@ -414,13 +415,15 @@ static void check_swallowed(struct checker *c, size_t k, int side)
 
 static void check_world(struct checker *c, size_t k)
 {
-	bool found = true;
+	unsigned of = MADE_OF_ALL;
 
 	worlds_get(&c->worlds, k, &c->v[k]);
 	made_model_enter(&c->mm, &c->v[k]);
 	check_names(c);
-	for (int i = 0; i < MAX_MODELS && found && !c->why.len; i++) {
-		found = made_model_build(&c->mm, i > 0) || i == 0;
+	for (int i = 0; i < MAX_MODELS && of <= MADE_OF_NEW && !c->why.len;
+	     i++) {
+		if (!made_model_build(&c->mm, of) || of == MADE_OF_ALL)
+			of++;
 		check_forward(c);
 		if (!c->why.len)
 			check_back(c);

@@ -292,8 +292,9 @@ static bool is_covered(const struct made_model *mm, const struct instance *in)
  * Add what can stand beside each other. Conditions are asked of the model as
  * it was before: a `has` sees what the last pass made.
  */
-static void fill_model(struct made_model *mm, bool fresh)
+static void fill_model(struct made_model *mm, enum made_of of)
 {
+	int first = of == MADE_OF_ALL ? 1 : 0, last = of == MADE_OF_NEW ? 0 : 1;
 	struct tensor_set targets = TENSOR_SET_INIT;
 	bool *holds = calloc(mm->n + 1, sizeof(*holds));
 
@@ -301,7 +302,7 @@ static void fill_model(struct made_model *mm, bool fresh)
 	for (size_t i = 0; i < mm->n; i++)
 		holds[i] = conds_hold(mm, &mm->v[i]);
 	model_clear(&mm->m);
-	for (int round = fresh ? 0 : 1; round < 2; round++) {
+	for (int round = first; round <= last; round++) {
 		for (size_t i = 0; i < mm->n; i++) {
 			struct instance *in = &mm->v[i];
 
@@ -358,7 +359,7 @@ static void start_over(struct made_model *mm)
 	enter_scope(mm);
 }
 
-bool made_model_build(struct made_model *mm, bool fresh)
+bool made_model_build(struct made_model *mm, enum made_of of)
 {
 	bool found = false, settled = false;
 
@@ -366,7 +367,7 @@ bool made_model_build(struct made_model *mm, bool fresh)
 	for (int pass = 0; pass < 30 && !settled; pass++) {
 		size_t before = mm->m.src.n;
 
-		fill_model(mm, fresh);
+		fill_model(mm, of);
 		enter_scope(mm);
 		settled = check_owners(mm) && before == mm->m.src.n;
 	}

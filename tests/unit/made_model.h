@@ -40,11 +40,15 @@ void made_model_release(struct made_model *mm);
 /* Enter a world: its config.json and options; the model is empty. */
 void made_model_enter(struct made_model *mm, const struct world *w);
 
-/*
- * Make the model. Rules that were in no model yet come first if fresh.
- * Returns whether a rule is in it that was in none before.
- */
-bool made_model_build(struct made_model *mm, bool fresh);
+/* Which rules a model is made of. */
+enum made_of {
+	MADE_OF_ALL,
+	MADE_OF_NEW_FIRST, /* those that were in no model yet come first */
+	MADE_OF_NEW /* those alone: beside others they lose their names */
+};
+
+/* Make the model. Returns whether a rule is in it that was in none before. */
+bool made_model_build(struct made_model *mm, enum made_of of);
 
 /*
  * Every binding of a rule's captures: numbers 0 and 1 or all of a range, all
