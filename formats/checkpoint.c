@@ -173,26 +173,62 @@ static int read_files(struct checkpoint *c, struct location *l,
 	return 0;
 }
 
-/* The slices of each rank, in a set of its own. */
-static int read_ranks(struct checkpoint *c, struct location *l,
-		      struct error *err)
+/* The tensors of each of n files, in a set of its own; NULL: there is none. */
+static int read_apart(struct checkpoint *c, struct location *l,
+		      const char *const *files, uint32_t n, struct error *err)
 {
 	int rc = 0;
 
-	c->ranks = calloc(l->nranks, sizeof(*c->ranks));
+	c->ranks = calloc(n, sizeof(*c->ranks));
 	if (!c->ranks)
 		return error_nomem(err);
-	c->nranks = l->nranks;
-	for (uint32_t r = 0; r < l->nranks && !rc; r++) {
+	c->nranks = n;
+	for (uint32_t r = 0; r < n && !rc; r++) {
 		const char *path;
 
-		if (!l->ranks[r])
+		if (!files[r])
 			continue;
-		path = location_path(l, l->ranks[r]);
+		path = location_path(l, files[r]);
 		c->reading.set = &c->ranks[r];
 		rc = path ? read_file(c, path, err) : error_nomem(err);
 	}
 	c->reading.set = &c->tensors;
+	return rc;
+}
+
+/* Tensor t of piece k of a model becomes one of the set: "NAME@k". */
+static int take_piece(struct checkpoint *c, const struct tensor *t, uint32_t k,
+		      bool numbered)
+{
+	struct strbuf name = STRBUF_INIT;
+	struct tensor piece = *t;
+	int rc = -ENOMEM;
+
+	strbuf_addstr(&name, t->name);
+	if (numbered)
+		strbuf_addf(&name, "@%" PRIu32, k);
+	if (!name.failed)
+		piece.name = arena_str(&c->tensors.arena, strbuf_str(&name));
+	if (!name.failed && piece.name.p)
+		rc = tensor_set_add(&c->tensors, &piece);
+	strbuf_release(&name);
+	return rc;
+}
+
+/* Each file has a piece of every tensor: its number tells them apart. */
+static int read_pieces(struct checkpoint *c, struct location *l,
+		       struct error *err)
+{
+	bool numbered = !c->opt.raw || l->nweights > 1;
+	int rc = read_apart(c, l, l->weights, (uint32_t)l->nweights, err);
+
+	for (uint32_t k = 0; k < c->nranks && !rc; k++) {
+		const struct tensor_set *set = &c->ranks[k];
+
+		for (size_t i = 0; i < set->n && !rc; i++)
+			if (take_piece(c, &set->v[i], k, numbered))
+				rc = error_nomem(err);
+	}
 	return rc;
 }
 
@@ -346,31 +382,50 @@ static int pass_files(struct checkpoint *c, struct location *l,
 	return rc;
 }
 
+/* What says the sizes of the model; beside pieces it has Meta's name. */
+static const char *config_name(const struct location *l)
+{
+	static const char *const names[] = {"config.json", "params.json"};
+
+	for (size_t i = 0; i < (l->is_split ? 2 : 1); i++)
+		if (location_has(l, names[i]))
+			return names[i];
+	return NULL;
+}
+
 /*
  * A file given by itself may lie anywhere, in a home directory too: only a
  * config beside it makes that directory a model's.
  */
 static bool is_model_dir(const struct location *l)
 {
-	return l->is_dir || l->nweights > 1 || location_has(l, "config.json") ||
+	return l->is_dir || l->nweights > 1 || config_name(l) ||
 	       location_has(l, "adapter_config.json");
 }
 
 static int take_place(struct checkpoint *c, struct location *l,
 		      struct error *err)
 {
-	const char *config = location_path(l, "config.json");
+	const char *name = config_name(l);
+	const char *config = name ? location_path(l, name) : NULL;
 
 	c->is_adapter = l->is_adapter;
 	c->dir = strdup(l->dir);
-	if (!c->dir || !config)
+	if (!c->dir || (name && !config))
 		return error_nomem(err);
-	if (location_has(l, "config.json")) {
+	if (name) {
 		c->config_path = strdup(config);
 		if (!c->config_path)
 			return error_nomem(err);
 	}
 	return is_model_dir(l) ? pass_files(c, l, err) : 0;
+}
+
+static int read_all(struct checkpoint *c, struct location *l, struct error *err)
+{
+	if (c->opt.strategy)
+		return read_apart(c, l, l->ranks, l->nranks, err);
+	return l->is_split ? read_pieces(c, l, err) : read_files(c, l, err);
 }
 
 int checkpoint_open(struct checkpoint *c, const char *path,
@@ -386,8 +441,7 @@ int checkpoint_open(struct checkpoint *c, const char *path,
 	rc = locate(&l, path, opt->strategy != NULL, &c->notes, err);
 	c->has_index = l.index_name != NULL;
 	if (!rc)
-		rc = opt->strategy ? read_ranks(c, &l, err)
-				   : read_files(c, &l, err);
+		rc = read_all(c, &l, err);
 	if (!rc && opt->strategy)
 		rc = join_ranks(c, &l, err);
 	if (!rc && l.index_name)

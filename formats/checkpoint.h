@@ -16,6 +16,7 @@ struct source_options {
 			     see torch_options */
 	enum dtype void2; /* the type of '<V2' in .npy files; DT_COUNT: none
 			     was named */
+	bool raw;	  /* names as the files have them, where they can be */
 	bool keep_extra;  /* --keep-extra: the state of training too */
 	const char *strategy; /* --strategy: a file that says how the slices in
 				 rank_0, rank_1 ... are joined, or NULL */
@@ -23,14 +24,15 @@ struct source_options {
 
 #define SOURCE_OPTIONS_INIT                                                    \
 	{                                                                      \
-		NULL, DT_COUNT, false, NULL                                    \
+		NULL, DT_COUNT, false, false, NULL                             \
 	}
 
 struct checkpoint {
 	struct source_options opt;
 	struct tensor_set tensors; /* by file, then by offset */
 	char *dir;		/* the directory that holds the files; owned */
-	char *config_path;	/* config.json beside them, or NULL; owned */
+	char *config_path;	/* config.json beside them (params.json, of
+				   pieces), or NULL; owned */
 	bool is_adapter;	/* a PEFT adapter: adapter_config.json */
 	struct source **passed; /* [npassed] files shown as they are: config,
 				   tokenizer ...; owned */
@@ -38,8 +40,8 @@ struct checkpoint {
 	size_t npassed;
 	bool has_index;		  /* an index of shards has the names */
 	struct reading reading;	  /* is_mindspore: what a file says of itself */
-	struct tensor_set *ranks; /* [nranks] slices that tensors are joined
-				     from; owned */
+	struct tensor_set *ranks; /* [nranks] of ranks whose slices are joined,
+				     or of pieces; owned */
 	uint32_t nranks;
 	struct strbuf notes; /* lines for the report: what was preferred or
 				left out, and why */

@@ -403,6 +403,8 @@ static int locate_forms(struct location *l, struct error *err)
 
 	for (size_t i = 0; i < NFORMS && !rc && !l->weights; i++)
 		rc = locate_usual(l, &forms[i], err);
+	if (!rc && !l->weights)
+		rc = locate_any_split(l, err);
 	for (size_t i = 0; i < NFORMS && !rc && !l->weights; i++)
 		rc = locate_any(l, &forms[i], err);
 	if (!rc && !l->weights)
@@ -459,8 +461,12 @@ static int locate_index_of(struct location *l, const char *file,
 
 static int locate_file(struct location *l, const char *name, struct error *err)
 {
+	const char *split = location_split_suffix(name);
+
 	if (has_suffix(name, ".json"))
 		return use_index(l, name, err);
+	if (split && location_has(l, name))
+		return locate_split(l, split, err);
 	for (size_t i = 0; i < NFORMS; i++) {
 		const char *suffix = forms[i].suffix;
 		int rc;

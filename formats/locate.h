@@ -26,6 +26,8 @@ struct location {
 	uint32_t nranks;
 	struct strbuf *notes; /* what was preferred to what */
 	bool is_dir;	      /* SOURCE is the directory itself */
+	bool is_split;	      /* each of the weights has a piece of every
+				 tensor, by the number in its name */
 	bool is_adapter;
 };
 

@@ -43,4 +43,13 @@ int locate_ckpts(struct location *l, struct error *err);
  */
 int locate_ranks(struct location *l, bool all, struct error *err);
 
+/* ---- locate_split.c ---- */
+
+/* The suffix of a name that is a piece of a model, or NULL. */
+const char *location_split_suffix(const char *name);
+
+/* All pieces with that suffix are meant; or those of any, if there are some. */
+int locate_split(struct location *l, const char *suffix, struct error *err);
+int locate_any_split(struct location *l, struct error *err);
+
 #endif

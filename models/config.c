@@ -20,6 +20,7 @@
 
 struct config {
 	cJSON *root;
+	char *name; /* of the file, without directories */
 };
 
 /* Nothing but white space stands behind end. */
@@ -46,8 +47,18 @@ int config_parse(struct config **out, struct str text, const char *name,
 		return error_set(err, ERR_SOURCE, "%s: not a JSON object",
 				 name);
 	}
+	c->name = strdup(strrchr(name, '/') ? strrchr(name, '/') + 1 : name);
+	if (!c->name) {
+		config_free(c);
+		return error_nomem(err);
+	}
 	*out = c;
 	return 0;
+}
+
+const char *config_name(const struct config *c)
+{
+	return c ? c->name : "config.json";
 }
 
 int config_open(struct config **out, const char *path, struct error *err)
@@ -127,5 +138,6 @@ void config_free(struct config *c)
 	if (!c)
 		return;
 	cJSON_Delete(c->root);
+	free(c->name);
 	free(c);
 }

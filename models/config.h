@@ -22,6 +22,9 @@ int config_parse(struct config **out, struct str text, const char *name,
  */
 struct value config_get(const struct config *c, struct str key);
 
+/* The name of its file, for messages; config.json where c is NULL. */
+const char *config_name(const struct config *c);
+
 /* "architectures LlamaForCausalLM, model_type llama", for messages. */
 void config_describe(const struct config *c, struct strbuf *sb);
 

@@ -113,18 +113,47 @@ static void list_models(const struct models *m, struct strbuf *sb)
 	}
 }
 
+/*
+ * Tables may share a name, as one model in two forms: the one of the source,
+ * and what has the name as its own before what is also called so.
+ */
+static int rank_named(const struct table *t, struct str name,
+		      const struct side_query *q)
+{
+	bool fits = (q->config && detected(t, q)) || side_takes_all(t, q);
+
+	return 2 * fits + str_eq(t->model, name);
+}
+
+static const struct table *find_named(const struct models *m, struct str name,
+				      const struct side_query *q)
+{
+	const struct table *best = NULL;
+	int rank = -1;
+
+	if (m->user && table_is(m->user, name))
+		return m->user;
+	for (size_t i = 0; i < m->n; i++) {
+		int r = table_is(m->v[i], name) ? rank_named(m->v[i], name, q)
+						: -1;
+
+		if (r > rank)
+			best = m->v[i];
+		rank = r > rank ? r : rank;
+	}
+	return best;
+}
+
 static int choose_named(const struct models *m, struct str name,
-			const struct table **out, struct error *err)
+			const struct side_query *q, const struct table **out,
+			struct error *err)
 {
 	struct strbuf sb = STRBUF_INIT;
 	int ret;
 
-	for (size_t i = m->n; i-- > 0;) { /* the user's own first */
-		if (table_is(m->v[i], name)) {
-			*out = m->v[i];
-			return 0;
-		}
-	}
+	*out = find_named(m, name, q);
+	if (*out)
+		return 0;
 	list_models(m, &sb);
 	ret = error_set(err, ERR_MODEL,
 			"--model %.*s: there is no such table; there are %s",
@@ -202,7 +231,7 @@ int models_choose(const struct models *m, const char *name,
 		  struct error *err)
 {
 	if (name)
-		return choose_named(m, str_of(name), out, err);
+		return choose_named(m, str_of(name), q, out, err);
 	/* who gives rules means them, unless they say what they are for */
 	if (m->user && (!m->user->ndetect || detected(m->user, q))) {
 		*out = m->user;

@@ -21,7 +21,8 @@ int models_open(struct models *m, const char *rules, struct error *err);
 void models_release(struct models *m);
 
 /*
- * The table for a source: the one called name; without a name the user's own
+ * The table for a source: the one called name, of several the one that fits;
+ * without a name the user's own
  * if it has no `detect`, else the one whose `detect` holds; where there is no
  * config.json, the one whose rules take all names. ERR_MODEL with the
  * candidates where that is none or several.

@@ -189,14 +189,16 @@ static int check_families(struct plan_builder *b)
 		strbuf_addf(&list, "%sand %zu more", missing_item(b),
 			    n - MAX_MISSING);
 	if (n && b->o->partial)
-		strbuf_addf(&b->plan->notes, "missing by config.json:%.*s\n",
+		strbuf_addf(&b->plan->notes, "missing by %s:%.*s\n",
+			    config_name(b->scope->config),
 			    STR_ARG(strbuf_str(&list)));
 	else if (n)
 		ret = error_set(
 			b->err, ERR_MAPPING,
-			"%zu tensors are missing: by config.json %.*s is %lld, "
-			"but there is no%.*s",
-			n, STR_ARG(space_axis_text(axis.in, axis.name)),
+			"%zu tensors are missing: by %s %.*s is %lld, but "
+			"there is no%.*s",
+			n, config_name(b->scope->config),
+			STR_ARG(space_axis_text(axis.in, axis.name)),
 			(long long)space_lookup(axis.in, axis.name).num,
 			STR_ARG(strbuf_str(&list)));
 	strbuf_release(&list);

@@ -190,15 +190,18 @@ static int check_axis(const struct scope *s, size_t k, const struct strbuf *why,
 
 	if (v.kind == VALUE_OTHER)
 		return error_set(err, ERR_MAPPING,
-				 "config.json: %.*s is no whole number",
+				 "%s: %.*s is no whole number",
+				 config_name(s->config),
 				 STR_ARG(expr_text(s->by[k])));
 	if (v.kind == VALUE_NONE && why->len)
 		return error_set(err, ERR_MAPPING,
-				 "config.json contradicts itself: %.*s",
+				 "%s contradicts itself: %.*s",
+				 config_name(s->config),
 				 STR_ARG(strbuf_str(why)));
 	if (v.kind == VALUE_INT && v.num < 1 && v.num < least_size(s, k))
 		return error_set(err, ERR_MAPPING,
-				 "config.json: %.*s is %lld, which is no size",
+				 "%s: %.*s is %lld, which is no size",
+				 config_name(s->config),
 				 STR_ARG(expr_text(s->by[k])),
 				 (long long)v.num);
 	return 0;
@@ -353,10 +356,9 @@ static int check_setting(const struct scope *s, const struct setting *set,
 		return 0;
 	strbuf_add_value(&sb, theirs);
 	ret = error_set(err, ERR_MAPPING,
-			"--set %.*s=%.*s contradicts config.json, which says "
-			"%.*s",
+			"--set %.*s=%.*s contradicts %s, which says %.*s",
 			STR_ARG(set->key), STR_ARG(set->value),
-			STR_ARG(strbuf_str(&sb)));
+			config_name(s->config), STR_ARG(strbuf_str(&sb)));
 	strbuf_release(&sb);
 	return ret;
 }

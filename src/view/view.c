@@ -26,6 +26,7 @@ static int open_source(struct view *v, struct error *err)
 	opt.key = v->opt.key;
 	opt.strategy = v->opt.strategy;
 	opt.keep_extra = v->opt.keep_extra;
+	opt.raw = view_is_raw(&v->opt);
 	/* two bytes without a type are of the one that is asked for */
 	if (v->opt.cast && dtype_width(v->opt.dtype) == 2)
 		opt.void2 = v->opt.dtype;

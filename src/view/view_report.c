@@ -77,16 +77,19 @@ static const char *side_word(struct str side)
 
 static void add_model(const struct view *v, struct strbuf *sb)
 {
+	bool by_config = v->config && !v->opt.model;
+
 	if (!v->table) {
 		strbuf_adds(sb, "model: none, the source is shown as it is\n");
 		return;
 	}
-	strbuf_addf(sb, "model: %.*s rules, %s to %s (%s)\n",
+	strbuf_addf(sb, "model: %.*s rules, %s to %s (%s%s)\n",
 		    STR_ARG(v->table->model),
 		    side_word(v->table->sides[v->side.from]),
 		    side_word(v->table->sides[v->side.shown]),
+		    by_config ? "by " : "",
 		    v->opt.model ? "--model"
-		    : v->config	 ? "by config.json"
+		    : by_config	 ? config_name(v->config)
 				 : "by the tensors' names");
 	add_options(v, sb);
 }

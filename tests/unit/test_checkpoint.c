@@ -293,6 +293,57 @@ START_TEST(a_directory_of_arrays)
 }
 END_TEST
 
+START_TEST(pieces_of_a_model)
+{
+	static const char *const names[] = {"a@0", "b@0", "b@1", "c@1"};
+
+	put_shard("consolidated.00.safetensors", "ab");
+	put_shard("consolidated.01.safetensors", "bc");
+	put_text("params.json", "{}");
+	put_text("notes.txt", "");
+	for (int file = 0; file < 2; file++) {
+		const char *path = file ? in_dir("consolidated.01.safetensors")
+					: dir;
+
+		ck_assert_msg(open_path(path) == 0, "%s", error_text(&err));
+		ck_assert_uint_eq(c.tensors.n, 4);
+		for (size_t i = 0; i < 4; i++)
+			ck_assert(str_is(c.tensors.v[i].name, names[i]));
+		ck_assert_str_eq(c.config_path, in_dir("params.json"));
+		ck_assert_uint_eq(c.npassed, 2);
+		checkpoint_release(&c);
+	}
+
+	put_text("config.json", "{}");
+	ck_assert_int_eq(open_path(dir), 0);
+	ck_assert_str_eq(c.config_path, in_dir("config.json"));
+	checkpoint_release(&c);
+
+	put_shard("consolidated.04.safetensors", "a");
+	REFUSED("", "up to consolidated.04.safetensors",
+		"consolidated.02.safetensors", "consolidated.03.safetensors");
+	put_shard("consolidated.1.safetensors", "a");
+	REFUSED("", "consolidated.01.safetensors", "consolidated.1.safetensors",
+		"are both piece 1");
+	put_shard("model.safetensors", "m");
+	expect("", "m");
+}
+END_TEST
+
+START_TEST(a_piece_alone_read_as_it_is)
+{
+	struct source_options raw = plain;
+
+	raw.raw = true;
+	put_shard("consolidated.00.safetensors", "ab");
+	put_text("consolidated.x.safetensors", "");
+	ck_assert_int_eq(checkpoint_open(&c, dir, &raw, &err), 0);
+	ck_assert_uint_eq(c.tensors.n, 2);
+	ck_assert(str_is(c.tensors.v[1].name, "b"));
+	checkpoint_release(&c);
+}
+END_TEST
+
 START_TEST(adapters)
 {
 	put_shard("adapter_model.safetensors", "ab");
@@ -527,6 +578,8 @@ Suite *suite_checkpoint(void)
 	tcase_add_test(t, other_single_names);
 	tcase_add_test(t, pytorch_files);
 	tcase_add_test(t, a_directory_of_arrays);
+	tcase_add_test(t, pieces_of_a_model);
+	tcase_add_test(t, a_piece_alone_read_as_it_is);
 	tcase_add_test(t, adapters);
 	tcase_add_test(t, forms_that_cannot_be_read);
 	tcase_add_test(t, indexes_that_lie);
