@@ -120,7 +120,7 @@ void fuzz_show(const char *path)
 
 	view_options_init(&opt);
 	opt.source = path;
-	opt.to = SIDE_RAW;
+	FUZZ_CHECK(!view_options_take(&opt, "to", "raw", &err));
 	if (fuzz_refused(view_open(&v, &opt, &err), &err) == 0) {
 		uint64_t n = view_nnodes(v);
 
