@@ -6,8 +6,9 @@
  *   number   HEAD                      0 1 2 ...            TAIL
  *            length, {"__metadata__":  64 entries each      } and padding
  *
- * Descending alignment keeps every tensor aligned to its element size, as the
- * official writer's order does.
+ * Every tensor is aligned to its element size: in the order it is given where
+ * that is so anyway, and a view of a view has the order of the first; else by
+ * descending alignment, the official writer's order.
  */
 #include "formats/safetensors.h"
 
@@ -96,6 +97,29 @@ static void sort_by_alignment(struct layout *l)
 				l->order[at++] = (uint32_t)i;
 }
 
+/* Whether the tensors are aligned in the order in which they are given. */
+static bool are_aligned(const struct layout *l)
+{
+	uint64_t off = 0; /* wraps where place() refuses */
+
+	for (size_t i = 0; i < l->n; i++) {
+		if (off % alignment(&l->v[i]) != 0)
+			return false;
+		off += l->v[i].nbytes;
+	}
+	return true;
+}
+
+static void choose_order(struct layout *l)
+{
+	if (!are_aligned(l)) {
+		sort_by_alignment(l);
+		return;
+	}
+	for (size_t i = 0; i < l->n; i++)
+		l->order[i] = (uint32_t)i;
+}
+
 static int place(struct layout *l, struct error *err)
 {
 	for (size_t i = 0; i < l->n; i++) {
@@ -164,7 +188,7 @@ int safetensors_layout(struct vfile *f, const struct tensor *v, size_t n,
 
 	if (!l)
 		return error_nomem(err);
-	sort_by_alignment(l);
+	choose_order(l);
 	rc = place(l, err);
 	if (rc)
 		return rc;

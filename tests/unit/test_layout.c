@@ -126,6 +126,31 @@ START_TEST(safetensors_read_back)
 }
 END_TEST
 
+/* Two halves keep what follows aligned, one does not. */
+START_TEST(safetensors_keeps_the_order_where_all_are_aligned)
+{
+	for (int64_t nhalf = 1; nhalf <= 2; nhalf++) {
+		const char *first = nhalf == 2 ? "half" : "float";
+		struct tensor_set set = TENSOR_SET_INIT;
+		char path[] = "/tmp/wconv-test-XXXXXX";
+		struct layout_fixture x;
+		uint8_t *whole;
+
+		layout_setup(&x, 20, 0);
+		ADD(&x, "half", DT_F16, nhalf);
+		ADD(&x, "float", DT_F32, 1);
+		layout_safetensors(&x);
+		whole = layout_read_all(&x);
+		reread(&x, whole, &set, path);
+		ck_assert(str_is(set.v[0].name, first));
+		tensor_set_release(&set);
+		unlink(path);
+		free(whole);
+		layout_done(&x);
+	}
+}
+END_TEST
+
 START_TEST(safetensors_header_stays_small_in_memory)
 {
 	struct layout_fixture x;
@@ -307,6 +332,7 @@ Suite *suite_layout(void)
 
 	tcase_add_test(st, safetensors_bytes);
 	tcase_add_test(st, safetensors_read_back);
+	tcase_add_test(st, safetensors_keeps_the_order_where_all_are_aligned);
 	tcase_add_test(st, safetensors_header_stays_small_in_memory);
 	tcase_add_test(st, safetensors_refuses_its_own_metadata_key);
 	suite_add_tcase(s, st);
