@@ -14,6 +14,8 @@ struct cli {
 	bool tsv, json, force, resume, dry_run, quiet;
 	uint64_t given;		 /* which of main's own_options, bit by bit */
 	const char *range;	 /* --range, or NULL */
+	bool one_file;		 /* DEST is a file of that format, whatever its
+				    name is */
 	const char *format;	 /* --format, or NULL */
 	const char *const *args; /* behind the command; [nargs] */
 	int nargs;
@@ -27,6 +29,9 @@ int cli_explain(const struct cli *c, struct error *err);
 int cli_models(const struct cli *c, struct error *err);
 int cli_convert(const struct cli *c, struct error *err);
 int cli_check_rules(const struct cli *c, struct error *err);
+
+/* The same with the script's command line, which ends in NULL. */
+int cli_convert_weight(char **argv, struct error *err);
 
 /* Open the view of args[0], printing its warnings to standard error. */
 int cli_open(const struct cli *c, struct view **out, struct error *err);

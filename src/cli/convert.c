@@ -105,7 +105,7 @@ int cli_convert(const struct cli *c, struct error *err)
 	struct view *v = NULL;
 	struct cli one = *c;
 	struct dest d;
-	int ret = dest_parse(&d, c->args[1], c->format, err);
+	int ret = dest_parse(&d, c->args[1], c->format, c->one_file, err);
 
 	if (!ret && !d.is_dir)
 		one.opt.shard_nbytes = 0; /* one file is one shard */

@@ -64,7 +64,7 @@ static bool is_directory(const char *path)
 }
 
 int dest_parse(struct dest *d, const char *text, const char *form,
-	       struct error *err)
+	       bool one_file, struct error *err)
 {
 	const struct form *named = form_of_name(text);
 
@@ -77,8 +77,8 @@ int dest_parse(struct dest *d, const char *text, const char *form,
 				 "--format=%s: it must be ckpt, safetensors or "
 				 "pytorch",
 				 form);
-	d->is_dir = !named || is_directory(text);
-	if (d->is_dir)
+	d->is_dir = !one_file && (!named || is_directory(text));
+	if (d->is_dir || one_file)
 		return 0;
 	if (d->form && d->form != named)
 		return error_set(err, ERR_USAGE,

@@ -24,11 +24,12 @@ struct dest {
 };
 
 /*
- * What text means. form: a word of --format, or NULL. ERR_USAGE. dest_release
- * is called in any case.
+ * What text means. form: a word of --format, or NULL; one_file: it is a file of
+ * that form, whatever its name is. ERR_USAGE. dest_release is called in any
+ * case.
  */
 int dest_parse(struct dest *d, const char *text, const char *form,
-	       struct error *err);
+	       bool one_file, struct error *err);
 
 /* The files of the view that go there. ERR_MAPPING where it has none. */
 int dest_choose(struct dest *d, struct view *v, struct error *err);

@@ -30,6 +30,9 @@ static const char help[] =
 	"                                 real files: DEST.ckpt, .safetensors, "
 	".bin\n"
 	"                                 or a directory of shards\n"
+	"  convert_weight --model=NAME --input_path=PATH --output_path=PATH\n"
+	"          [--reversed] [--dtype=TYPE] [--KEY=VALUE ...]\n"
+	"                                 as MindFormers' script of that name\n"
 	"  explain SOURCE NAME            where a parameter comes from\n"
 	"  models [--tsv]                 the rule tables there are\n"
 	"  check-rules FILE               whether a rule table is right\n"
@@ -214,9 +217,13 @@ int main(int argc, char **argv)
 
 	source_allow_many();
 	view_options_init(&c.opt);
-	ret = parse(&c, argc, argv, &err);
-	if (!ret)
-		ret = run(&c, &err);
+	if (argc > 1 && strcmp(argv[1], "convert_weight") == 0) {
+		ret = cli_convert_weight(argv + 2, &err);
+	} else {
+		ret = parse(&c, argc, argv, &err);
+		if (!ret)
+			ret = run(&c, &err);
+	}
 	if (ret >= 0 && fflush(stdout))
 		ret = error_errno(&err, ERR_SOURCE, errno, "standard output");
 	if (ret == -EINTR && pump_signal())
