@@ -49,8 +49,9 @@ static int push(struct plan_builder *b, struct tensor *t, struct origin from)
 
 /* ---- types ---- */
 
-static bool matches_kept(const struct plan_builder *b, struct str name,
-			 int side)
+/* What the table keeps that tensor as, by a name on one side; or NULL. */
+static const struct keep *find_keep(const struct plan_builder *b,
+				    struct str name, int side)
 {
 	const struct table *t = b->scope->table;
 
@@ -61,30 +62,36 @@ static bool matches_kept(const struct plan_builder *b, struct str name,
 		struct binding bound = {.set = 0};
 
 		if (name_match(&keep->name[side], &keep->caps, name, &look,
-			       &bound))
-			return true;
+			       &bound) &&
+		    (!keep->when || value_true(expr_eval(keep->when, &look))))
+			return keep;
 	}
-	return false;
+	return NULL;
 }
 
-/* Whether the table keeps the type of a tensor, by its name on either side. */
-static bool is_kept(const struct plan_builder *b, struct str name,
-		    const struct tensor *source)
+/* The type of a float that a rule makes of source, under that name. */
+static enum dtype type_wanted(const struct plan_builder *b, struct str name,
+			      const struct tensor *source, enum dtype type)
 {
-	if (!b->o->cast || !b->scope)
-		return false;
-	return matches_kept(b, name, 1 - b->scope->from) ||
-	       matches_kept(b, source->name, b->scope->from);
+	const struct keep *keep;
+
+	if (!b->o->cast)
+		return type;
+	keep = find_keep(b, name, 1 - b->scope->from);
+	if (!keep)
+		keep = find_keep(b, source->name, b->scope->from);
+	if (!keep)
+		return b->o->dtype;
+	return keep->typed ? keep->dtype : type;
 }
 
-static bool wants_cast(const struct plan_builder *b, const struct tensor *t)
+static bool is_castable(const struct tensor *t, enum dtype to)
 {
-	return b->o->cast && t->dtype != b->o->dtype &&
-	       dtype_info(t->dtype)->kind == KIND_FLOAT;
+	return t->dtype != to && dtype_info(t->dtype)->kind == KIND_FLOAT;
 }
 
 /* t becomes a cast of what it was. */
-static int add_cast(struct plan_builder *b, struct tensor *t)
+static int add_cast(struct plan_builder *b, struct tensor *t, enum dtype to)
 {
 	struct tensor *inner = arena_alloc(arena_of(b), sizeof(*inner));
 
@@ -93,8 +100,8 @@ static int add_cast(struct plan_builder *b, struct tensor *t)
 	*inner = *t;
 	t->recipe = RECIPE_CAST;
 	t->cast = inner;
-	t->dtype = (uint8_t)b->o->dtype;
-	if (!tensor_nbytes(b->o->dtype, t->dims, t->ndim, &t->nbytes))
+	t->dtype = (uint8_t)to;
+	if (!tensor_nbytes(to, t->dims, t->ndim, &t->nbytes))
 		return error_set(b->err, ERR_MAPPING,
 				 "%.*s: too large to be cast",
 				 STR_ARG(inner->name));
@@ -133,13 +140,13 @@ static int unify(struct plan_builder *b, const struct match *m, size_t n)
 
 		if (b->o->cast && v[k]->dtype == b->o->dtype)
 			continue;
-		if (!wants_cast(b, v[k]))
+		if (!b->o->cast || !is_castable(v[k], b->o->dtype))
 			return refuse_types(b, m, v[0], v[odd]);
 		t = arena_alloc(arena_of(b), sizeof(*t));
 		if (!t)
 			return error_nomem(b->err);
 		*t = *v[k];
-		ret = add_cast(b, t);
+		ret = add_cast(b, t, b->o->dtype);
 		if (ret)
 			return ret;
 		v[k] = t;
@@ -180,10 +187,13 @@ static int push_target(struct plan_builder *b, const struct making *mk,
 {
 	struct origin from = mk->from;
 	int ret = fill_target_name(b, mk->m, k, at, &t.name);
+	enum dtype to;
 
-	if (!ret && wants_cast(b, &t) &&
-	    !is_kept(b, t.name, &b->src->v[from.sources[0]]))
-		ret = add_cast(b, &t);
+	if (!ret) {
+		to = type_wanted(b, t.name, &b->src->v[from.sources[0]],
+				 (enum dtype)t.dtype);
+		ret = is_castable(&t, to) ? add_cast(b, &t, to) : 0;
+	}
 	from.slot = (uint8_t)k;
 	return ret ? ret : push(b, &t, from);
 }
@@ -342,8 +352,8 @@ int plan_add_passed(struct plan_builder *b, uint32_t i)
 	if (!source)
 		return error_nomem(b->err);
 	*source = i;
-	if (wants_cast(b, &t))
-		ret = add_cast(b, &t);
+	if (b->o->cast && is_castable(&t, b->o->dtype))
+		ret = add_cast(b, &t, b->o->dtype);
 	b->plan->npassed++;
 	return ret ? ret : push(b, &t, from);
 }

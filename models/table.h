@@ -61,6 +61,9 @@ struct table_option {
 
 /* A name whose type does not follow --dtype, as it is on either side. */
 struct keep {
+	const struct expr *when; /* or NULL: always */
+	enum dtype dtype;	 /* it has then, if typed; else its source's */
+	bool typed;
 	unsigned space;
 	struct caps caps;
 	struct name name[2];

@@ -223,6 +223,14 @@ static const struct {
 	{"{`model`: `t`, `rules`: []}", "there are no rules"},
 	{"{`model`: `t`, `Rules`: []}", "\"Rules\" is no key of a table"},
 	{"{`model`: `t`, `use`: `x`}", "\"use\" is no key of a table"},
+	{"{`model`: `t`, `keep`: [{`when`: `1`}], `rules`: [[`a`, `b`]]}",
+	 "keep must be a list of names"},
+	{"{`model`: `t`, `keep`: [{`names`: `a`, `type`: `Int8`}], `rules`: "
+	 "[[`a`, `b`]]}",
+	 "must be one like Float32"},
+	{"{`model`: `t`, `keep`: [{`names`: `a`, `if`: `1`}], `rules`: "
+	 "[[`a`, `b`]]}",
+	 "\"if\" is no key of what is kept"},
 	{"{`model`: `t`, `about`: []}", "about must be a text"},
 	{"{`model`: `t`, `aliases`: [4]}", "an alias must be a text"},
 	{"{`model`: `t`, `detect`: [`a =`]}",

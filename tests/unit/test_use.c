@@ -188,6 +188,21 @@ START_TEST(kept_names_do_not_follow_the_type)
 }
 END_TEST
 
+START_TEST(kept_names_have_their_own_type_under_a_condition)
+{
+	load("`options`: {`o`: [false, true]}, `keep`: [{`names`: [`**a`],"
+	     "`when`: `not o`, `type`: `Float32`}, {`names`: `b`,"
+	     "`when`: `o`}], `rules`: [[`*`, `*`]]");
+	m.options = (struct plan_options){.cast = true, .dtype = DT_BF16};
+	model_add_lines(&m, "a F16 1\nb F16 1\nia I32 1\n");
+	plan_makes(0, "a F32 1\nb BF16 1\nia I32 1");
+	model_set(&m, "o", "true");
+	plan_makes(0, "a BF16 1\nb F16 1\nia I32 1");
+	m.options.cast = false;
+	plan_makes(0, "a F16 1\nb F16 1\nia I32 1");
+}
+END_TEST
+
 START_TEST(names_are_kept_behind_the_prefix_of_their_use)
 {
 	load("`keep`: `n`, `rules`: [{`at`: [`l.`, `m.`], `rules`: ["
@@ -262,6 +277,7 @@ Suite *suite_use(void)
 	tcase_add_test(tc, set_keys_are_checked_where_they_are_used);
 	tcase_add_test(tc, extending_adds_to_what_is_there);
 	tcase_add_test(tc, kept_names_do_not_follow_the_type);
+	tcase_add_test(tc, kept_names_have_their_own_type_under_a_condition);
 	tcase_add_test(tc, names_are_kept_behind_the_prefix_of_their_use);
 	tcase_add_test(tc, names_decide_options_on_the_way_back);
 	tcase_add_test(tc, ties_go_to_the_defaults);
