@@ -108,7 +108,9 @@ static bool detected(const struct table *t, const struct side_query *p)
 static void list_models(const struct models *m, struct strbuf *sb)
 {
 	for (size_t i = 0; i < m->n; i++) {
-		strbuf_adds(sb, i ? ", " : "");
+		if (m->v[i]->refuse.n)
+			continue;
+		strbuf_adds(sb, sb->len ? ", " : "");
 		strbuf_addstr(sb, m->v[i]->model);
 	}
 }
@@ -226,7 +228,7 @@ static int choose_detected(const struct models *m, const struct side_query *p,
 	return ret;
 }
 
-int models_choose(const struct models *m, const char *name,
+static int choose(const struct models *m, const char *name,
 		  const struct side_query *q, const struct table **out,
 		  struct error *err)
 {
@@ -238,4 +240,16 @@ int models_choose(const struct models *m, const char *name,
 		return 0;
 	}
 	return choose_detected(m, q, out, err);
+}
+
+int models_choose(const struct models *m, const char *name,
+		  const struct side_query *q, const struct table **out,
+		  struct error *err)
+{
+	int ret = choose(m, name, q, out, err);
+
+	if (ret || !(*out)->refuse.n)
+		return ret;
+	return error_set(err, ERR_MODEL, "%.*s: %.*s", STR_ARG((*out)->model),
+			 STR_ARG((*out)->refuse));
 }

@@ -25,7 +25,8 @@ void models_release(struct models *m);
  * without a name the user's own
  * if it has no `detect`, else the one whose `detect` holds; where there is no
  * config.json, the one whose rules take all names. ERR_MODEL with the
- * candidates where that is none or several.
+ * candidates where that is none or several, and with the sentence of a table
+ * that refuses.
  */
 int models_choose(const struct models *m, const char *name,
 		  const struct side_query *q, const struct table **out,

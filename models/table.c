@@ -342,6 +342,11 @@ static int take_about(struct table_loader *l, const cJSON *j)
 	return take_text(l, j, "about", &l->table->about);
 }
 
+static int take_refuse(struct table_loader *l, const cJSON *j)
+{
+	return take_text(l, j, "refuse", &l->table->refuse);
+}
+
 static int take_detect(struct table_loader *l, const cJSON *j)
 {
 	return take_exprs(l, j, "detect", &l->table->detect,
@@ -382,6 +387,7 @@ static const struct {
 	{"about", take_about},
 	{"aliases", take_aliases},
 	{"detect", take_detect},
+	{"refuse", take_refuse},
 	{"sides", take_sides},
 	{"parts", need_object},
 	{"axes", NULL},
@@ -430,7 +436,9 @@ static int take_all(struct table_loader *l)
 	if (!ret && rules)
 		ret = table_take_rules(l, rules);
 	l->at = NULL;
-	if (!ret && !l->table->nrules)
+	if (!ret && l->table->refuse.n && l->table->nrules)
+		ret = table_bad(l, "a table that refuses has no rules");
+	if (!ret && !l->table->refuse.n && !l->table->nrules)
 		ret = table_bad(l, "there are no rules");
 	return ret;
 }

@@ -77,6 +77,7 @@ struct table {
 	size_t naliases;
 	const struct expr *const *detect; /* [ndetect] any of them */
 	size_t ndetect;
+	struct str refuse;   /* why there is no mapping; then no rules */
 	struct str sides[2]; /* "hf" and "ms", or what the table says */
 	struct axis *axes;   /* [naxes] of all spaces */
 	size_t naxes;

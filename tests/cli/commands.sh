@@ -87,6 +87,14 @@ equal 'models: llama and its other names' 1 \
 check 'models: the table in README.md is this one' \
 	sh contrib/models-table README.md
 
+refuses 'a model without a mapping, by name' 3 'pangualpha: it is published' \
+	list --model=pangualpha "$MODEL"
+mkdir "$tmp/v4"
+cp "$MODEL"/*.safetensors "$tmp/v4"
+echo '{"model_type": "deepseek_v4"}' >"$tmp/v4/config.json"
+refuses 'a model without a mapping, by config.json' 3 \
+	'deepseek4: there is no converter' list "$tmp/v4"
+
 # ---- the command line
 check '--help succeeds' "$WCONV" --help
 check '--version succeeds' "$WCONV" --version

@@ -231,6 +231,9 @@ static const struct {
 	{"{`model`: `t`, `keep`: [{`names`: `a`, `if`: `1`}], `rules`: "
 	 "[[`a`, `b`]]}",
 	 "\"if\" is no key of what is kept"},
+	{"{`model`: `t`, `refuse`: ``, `rules`: []}", "there are no rules"},
+	{"{`model`: `t`, `refuse`: `x`, `rules`: [[`a`, `b`]]}",
+	 "a table that refuses has no rules"},
 	{"{`model`: `t`, `about`: []}", "about must be a text"},
 	{"{`model`: `t`, `aliases`: [4]}", "an alias must be a text"},
 	{"{`model`: `t`, `detect`: [`a =`]}",
