@@ -301,7 +301,7 @@ static bool has_word(struct str s, const char *const *v, size_t n)
 {
 	size_t from = 0;
 
-	for (size_t i = 0; i <= s.n; i++) {
+	for (size_t i = 0; s.n && i <= s.n; i++) {
 		if (i < s.n && s.p[i] != '_' && s.p[i] != '.')
 			continue;
 		if (is_word((struct str){s.p + from, i - from}, v, n))

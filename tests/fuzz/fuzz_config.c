@@ -39,6 +39,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	struct error err = ERROR_INIT;
 	struct strbuf sb = STRBUF_INIT;
 	struct tensor_set set;
+	struct side_query q = {.src = &set};
 	struct config *c;
 
 	if (fuzz_refused(config_parse(&c, (struct str){(const char *)data, n},
@@ -48,9 +49,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	config_describe(c, &sb);
 	strbuf_release(&sb);
 	fuzz_model(&set);
-	if (fuzz_refused(models_choose(m, NULL, c, &set, 0, false, &chosen,
-				       &err),
-			 &err) == 0)
+	q.config = c;
+	if (fuzz_refused(models_choose(m, NULL, &q, &chosen, &err), &err) == 0)
 		fuzz_plan(chosen, c, false);
 	tensor_set_release(&set);
 	for (size_t i = 0; i < m->n; i++)
