@@ -55,7 +55,8 @@ $(B)/libwconv.a: $(LIB_SRC:%.c=$(O)/%.o) $(GEN)
 
 $(B)/wconvfs: $(FS_OBJ) $(B)/libwconv.a
 $(B)/wconv: $(CLI_OBJ) $(B)/libwconv.a
-$(B)/tests/unit: $(UNIT_OBJ) $(B)/libwconv.a
+# What else is built on the insides is built along: it breaks with them.
+$(B)/tests/unit: $(UNIT_OBJ) $(B)/libwconv.a | $(FUZZERS)
 $(B)/tests/readers: $(O)/tests/mount/readers.o
 $(B)/tests/faultfs: $(O)/tests/mount/faultfs.o
 $(B)/tests/soak: $(O)/tests/mount/soak.o
