@@ -11,22 +11,25 @@
 /* What the command line says. */
 struct cli {
 	struct view_options opt;
-	bool tsv, json, force, resume, dry_run, quiet;
-	uint64_t given;		 /* which of main's own_options, bit by bit */
-	const char *range;	 /* --range, or NULL */
-	bool one_file;		 /* DEST is a file of that format, whatever its
+	bool tsv, json, tree, totals, force, resume, dry_run, quiet;
+	uint64_t given;	    /* which of main's own_options, bit by bit */
+	const char *range;  /* --range, or NULL */
+	bool one_file;	    /* DEST is a file of that format, whatever its
 				    name is */
-	const char *format;	 /* --format, or NULL */
+	const char *format; /* --format, or NULL; so are the others */
+	const char *sort, *atol, *rtol;
 	const char *const *args; /* behind the command; [nargs] */
 	int nargs;
 };
 
-/* A command: 0, or -errno with *err filled. */
+/* A command: 0, 1 where the answer is no, or -errno with *err filled. */
 int cli_list(const struct cli *c, struct error *err);
 int cli_hash(const struct cli *c, struct error *err);
 int cli_cat(const struct cli *c, struct error *err);
 int cli_explain(const struct cli *c, struct error *err);
 int cli_models(const struct cli *c, struct error *err);
+int cli_stat(const struct cli *c, struct error *err);
+int cli_verify(const struct cli *c, struct error *err);
 int cli_convert(const struct cli *c, struct error *err);
 int cli_check_rules(const struct cli *c, struct error *err);
 
@@ -35,6 +38,11 @@ int cli_convert_weight(char **argv, struct error *err);
 
 /* Open the view of args[0], printing its warnings to standard error. */
 int cli_open(const struct cli *c, struct view **out, struct error *err);
+
+/* list --tree; s is sorted by name. */
+struct selection;
+int cli_print_tree(const struct view *v, const struct selection *s, bool tsv,
+		   struct error *err);
 
 /* Append "24x20", or "scalar". */
 void cli_add_shape(const struct tensor *t, struct strbuf *out);

@@ -2,6 +2,7 @@
 /* wconv: what wconvfs mounts, without FUSE. */
 #include <errno.h>
 #include <getopt.h>
+#include <limits.h>
 #include <signal.h>
 #include <stddef.h>
 #include <stdlib.h>
@@ -21,7 +22,9 @@ static const char help[] =
 	"  wconv convert ~/models/llama3 llama3.ckpt\n"
 	"\n"
 	"Commands:\n"
-	"  list SOURCE [--tsv|--json]     parameters, types, shapes, sizes\n"
+	"  list SOURCE [GLOB ...] [--sort=name|bytes|dtype] [--tree|--totals]\n"
+	"          [--tsv|--json]         parameters, types, shapes, sizes\n"
+	"  stat SOURCE [--tsv]            range, mean, deviation, zeros, NaN\n"
 	"  hash SOURCE                    name, type, shape, SHA-256, as TSV\n"
 	"  cat SOURCE PATH [--range=OFF:LEN]\n"
 	"                                 a file as wconvfs shows it\n"
@@ -33,6 +36,8 @@ static const char help[] =
 	"  convert_weight --model=NAME --input_path=PATH --output_path=PATH\n"
 	"          [--reversed] [--dtype=TYPE] [--KEY=VALUE ...]\n"
 	"                                 as MindFormers' script of that name\n"
+	"  verify A B [--atol=X] [--rtol=X] [--tsv]\n"
+	"                                 whether two sources hold the same\n"
 	"  explain SOURCE NAME            where a parameter comes from\n"
 	"  models [--tsv]                 the rule tables there are\n"
 	"  check-rules FILE               whether a rule table is right\n"
@@ -64,7 +69,12 @@ static const struct own_option {
 } own_options[] = {
 	{"tsv", false, offsetof(struct cli, tsv)},
 	{"json", false, offsetof(struct cli, json)},
+	{"tree", false, offsetof(struct cli, tree)},
+	{"totals", false, offsetof(struct cli, totals)},
+	{"sort", true, offsetof(struct cli, sort)},
 	{"range", true, offsetof(struct cli, range)},
+	{"atol", true, offsetof(struct cli, atol)},
+	{"rtol", true, offsetof(struct cli, rtol)},
 	{"format", true, offsetof(struct cli, format)},
 	{"force", false, offsetof(struct cli, force)},
 	{"resume", false, offsetof(struct cli, resume)},
@@ -76,19 +86,22 @@ static const struct own_option {
 
 static const struct command {
 	const char *name;
-	int nargs;
+	int min_args, max_args;
 	int (*run)(const struct cli *c, struct error *err);
 	const char *usage;
 	const char *options; /* of our own, a blank around each */
 } commands[] = {
-	{"list", 1, cli_list, "wconv list SOURCE", " tsv json "},
-	{"hash", 1, cli_hash, "wconv hash SOURCE", " tsv "},
-	{"cat", 2, cli_cat, "wconv cat SOURCE PATH", " range "},
-	{"convert", 2, cli_convert, "wconv convert SOURCE DEST",
+	{"list", 1, INT_MAX, cli_list, "wconv list SOURCE [GLOB ...]",
+	 " tsv json tree totals sort "},
+	{"hash", 1, 1, cli_hash, "wconv hash SOURCE", " tsv "},
+	{"stat", 1, 1, cli_stat, "wconv stat SOURCE", " tsv "},
+	{"cat", 2, 2, cli_cat, "wconv cat SOURCE PATH", " range "},
+	{"convert", 2, 2, cli_convert, "wconv convert SOURCE DEST",
 	 " format force resume dry-run quiet "},
-	{"explain", 2, cli_explain, "wconv explain SOURCE NAME", ""},
-	{"models", 0, cli_models, "wconv models", " tsv "},
-	{"check-rules", 1, cli_check_rules, "wconv check-rules FILE", ""},
+	{"verify", 2, 2, cli_verify, "wconv verify A B", " atol rtol tsv "},
+	{"explain", 2, 2, cli_explain, "wconv explain SOURCE NAME", ""},
+	{"models", 0, 0, cli_models, "wconv models", " tsv "},
+	{"check-rules", 1, 1, cli_check_rules, "wconv check-rules FILE", ""},
 };
 
 /* getopt's codes: own options, then the shared ones by name. */
@@ -134,8 +147,9 @@ static void take_own(struct cli *c, size_t i)
 	c->given |= UINT64_C(1) << i;
 }
 
-/* Returns 1 where help or version was printed. */
-static int parse(struct cli *c, int argc, char **argv, struct error *err)
+/* *done: help or version was printed, and that is all. */
+static int parse(struct cli *c, int argc, char **argv, bool *done,
+		 struct error *err)
 {
 	struct option options[MAX_OPTIONS];
 	int k, which, ret = 0;
@@ -146,11 +160,13 @@ static int parse(struct cli *c, int argc, char **argv, struct error *err)
 	       (k = getopt_long(argc, argv, "hV", options, &which)) != -1) {
 		if (k == 'h') {
 			fputs(help, stdout);
-			return 1;
+			*done = true;
+			return 0;
 		}
 		if (k == 'V') {
 			puts("wconv " WCONVFS_VERSION);
-			return 1;
+			*done = true;
+			return 0;
 		}
 		if (k == OPT_SHARED)
 			ret = view_options_take(&c->opt, options[which].name,
@@ -188,7 +204,7 @@ static int run_command(struct cli *c, const struct command *cmd,
 
 	c->args++;
 	c->nargs--;
-	if (!ret && c->nargs != cmd->nargs)
+	if (!ret && (c->nargs < cmd->min_args || c->nargs > cmd->max_args))
 		ret = error_set(err, ERR_USAGE, "usage: %s [OPTIONS]",
 				cmd->usage);
 	return ret ? ret : cmd->run(c, err);
@@ -213,6 +229,7 @@ int main(int argc, char **argv)
 {
 	struct error err = ERROR_INIT;
 	struct cli c = {.tsv = false};
+	bool done = false;
 	int ret;
 
 	source_allow_many();
@@ -220,8 +237,8 @@ int main(int argc, char **argv)
 	if (argc > 1 && strcmp(argv[1], "convert_weight") == 0) {
 		ret = cli_convert_weight(argv + 2, &err);
 	} else {
-		ret = parse(&c, argc, argv, &err);
-		if (!ret)
+		ret = parse(&c, argc, argv, &done, &err);
+		if (!ret && !done)
 			ret = run(&c, &err);
 	}
 	if (ret >= 0 && fflush(stdout))
@@ -230,7 +247,7 @@ int main(int argc, char **argv)
 		raise(pump_signal());
 	if (ret < 0)
 		fprintf(stderr, "wconv: %s\n", error_text(&err));
-	ret = ret < 0 ? (int)err.class : 0;
+	ret = ret < 0 ? (int)err.class : ret;
 	error_release(&err);
 	view_options_release(&c.opt);
 	return ret;

@@ -35,12 +35,66 @@ equal 'list --tsv: a head and a line a parameter' \
 equal 'list --tsv: name, type and shape are those of hash' \
 	"$(wconv hash "$MODEL" | cut -f 1-3)" \
 	"$(tail -n +2 "$tmp/list" | cut -f 1-3)"
-equal 'list: aligned, so all lines have the type in the same column' 1 \
-	"$(wconv list "$MODEL" | awk '{ print index($0, $2) }' | sort -u | wc -l |
-		tr -d ' ')"
+equal 'list: no terminal, so it is the same' "$(cat "$tmp/list")" \
+	"$(wconv list "$MODEL")"
 equal 'list --json: as many names as parameters' \
 	"$(wc -l <$golden/llama3-gqa-bf16/ms.tsv | tr -d ' ')" \
 	"$(wconv list --json "$MODEL" | grep -c '"name": ')"
+
+equal 'list GLOB: the names that match' \
+	"$(cut -f 1 "$tmp/list" | grep -e '^lm_head' -e '[.]wq[.]' | sort)" \
+	"$(wconv list "$MODEL" 'lm_head*' '*.wq.*' | tail -n +2 | cut -f 1 |
+		sort)"
+refuses 'list GLOB: none matches' 1 'no name matches' list "$MODEL" 'x*'
+equal 'list --sort=bytes: largest first' \
+	"$(tail -n +2 "$tmp/list" | cut -f 4 | sort -rn)" \
+	"$(wconv list --sort=bytes "$MODEL" | tail -n +2 | cut -f 4)"
+equal 'list --sort=name: layer 2 before layer 10' \
+	"$(wconv list --to=raw $golden/qwen3-moe-e11/hf '*.gate_proj*' |
+		tail -n +2 | cut -f 1 | sort -V)" \
+	"$(wconv list --to=raw $golden/qwen3-moe-e11/hf '*.gate_proj*' \
+		--sort=name | tail -n +2 | cut -f 1)"
+refuses 'list --sort=x' 1 'name, bytes or dtype' list --sort=x "$MODEL"
+equal 'list --totals: tensors and bytes by type, and of all' \
+	"$(tail -n +2 "$tmp/list" | awk -F '\t' '{ n++; b += $4 }
+		END { print "BFloat16", n, b; print "all", n, b }')" \
+	"$(wconv list --totals "$MODEL" | tail -n +2 |
+		awk -F '\t' '{ print $1, $2, $4 }')"
+equal 'list --totals: two types' 'F32 F8_E4M3' \
+	"$(wconv list --to=raw --totals $golden/deepseekv3-fp8/hf '*.q_a_proj*' |
+		awk 'NR > 1 && $1 != "all" { print $1 }' | sort | xargs)"
+wconv list --tree "$MODEL" >"$tmp/tree"
+equal 'list --tree: equal layers are shown once' 1 \
+	"$(grep -c '^    0 [.][.][.] 1	18	' "$tmp/tree")"
+equal 'list --tree: a leaf has its type and shape' 1 \
+	"$(grep -c '^        wq.weight	1	[^	]*	BFloat16	48x48$' "$tmp/tree")"
+equal 'list --tree: the top counts all that is below' 21 \
+	"$(grep -v '^ ' "$tmp/tree" | awk -F '\t' 'NR > 1 { n += $2 }
+		END { print n }')"
+
+# a name that would move a terminal's cursor, and one that would break a line
+write_safetensors "$tmp/odd.safetensors" <<'END'
+a\u001b[2Jb\u009bc\td\ne 1 1
+END
+equal 'list: control bytes of a name are shown escaped' \
+	'a\x1b[2Jb\u009bc\td\ne' \
+	"$(wconv list --to=raw "$tmp/odd.safetensors" | tail -n 1 | cut -f 1)"
+if has script; then
+	# on_terminal ARGS... - what wconv prints on one
+	on_terminal() {
+		script -qec "$WCONV $*" /dev/null </dev/null | tr -d '\r'
+	}
+	on_terminal list "$MODEL" >"$tmp/aligned"
+	equal 'list on a terminal: columns are aligned' 1 \
+		"$(sed '/^$/,$d' "$tmp/aligned" |
+			awk '{ print index($0, $2) }' | sort -u | wc -l)"
+	equal 'list on a terminal: totals by type behind it' 'all 21' \
+		"$(tail -n 1 "$tmp/aligned" | awk '{ print $1, $2 }')"
+	equal 'list --tsv on a terminal: tabs' "$(cat "$tmp/list")" \
+		"$(on_terminal list --tsv "$MODEL")"
+else
+	skip 'a terminal' 'script is missing'
+fi
 
 # ---- hash --to=raw: the file's own names and words
 equal 'hash --to=raw: safetensors words, the source names' \
@@ -83,7 +137,7 @@ refuses 'explain: an unknown name' 1 'no parameter' explain "$MODEL" nothing
 
 # ---- models
 equal 'models: llama and its other names' 1 \
-	"$(wconv models | grep -c '^llama  *yi, skywork, knowlm')"
+	"$(wconv models | grep -c '^llama	yi, skywork, knowlm')"
 check 'models: the table in README.md is this one' \
 	sh contrib/models-table README.md
 
