@@ -29,8 +29,9 @@ struct checker {
  *   - lines are short;
  *   - names match what they make, and take it for what it is;
  *   - to the right every element is there once, but for dropped tensors;
- *   - back, names, shapes and elements are what they were, and make the same
- *     right tensors again;
+ *   - back, names, shapes and elements are what they were, but where one form
+ *     of the left side is written for several; and make the same right tensors
+ *     again;
  *   - every rule is reached;
  *   - no ** rule takes a name that a rule under other options owns, unless it
  *     drops it.

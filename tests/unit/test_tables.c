@@ -49,6 +49,9 @@ static const char *const right[] = {
 	  "[`{x:q|k}.*`, `w{x}.*`]]}]"),
 	/* two names on the left for one on the right */
 	T("`rules`: [[`b.{i}`, `y.{i}`], [`c`, `y.0`], [`x.b.{i}`, `y.{i}`]]"),
+	/* one or two names on the left for one on the right */
+	T("`axes`: {`G`: `heads`}, `rules`: [[`kv`, `y`, `(G (1+1) d) -> "
+	  "(G (1+1) d)`], [`k, v`, `y`, `(G d), (G d) -> (G (1+1) d)`]]"),
 	/* words that repeat on either side, arithmetic, constants */
 	T("`axes`: {`L`: `text.layers`, `m`: `text.mtp`}, `words`: {`w`: ["
 	  "[`a`, `x`], [`b`, `y`], [`a`, `z`], [`c`, `y`]]}, `rules`: ["
