@@ -32,10 +32,11 @@ static struct setting *source_settings(const struct table *t,
 
 /*
  * How many of the names that are tried have no rule if the source is side
- * from; all of them where the table does not fit the source at all.
+ * from; all of them where the table does not fit the source at all. Counting
+ * stops at limit.
  */
 static size_t count_unmatched(const struct table *t, const struct side_query *q,
-			      int from, size_t step)
+			      int from, size_t step, size_t limit)
 {
 	bool shown = q->to && str_is(t->sides[from], q->to);
 	struct strbuf scratch = STRBUF_INIT;
@@ -47,7 +48,7 @@ static size_t count_unmatched(const struct table *t, const struct side_query *q,
 	bool ok = set && scope_init(&s, t, q->config, q->src, from, q->adapter,
 				    set, nset, &err) == 0;
 
-	for (size_t i = 0; i < q->src->n; i += step)
+	for (size_t i = 0; i < q->src->n && n < limit; i += step)
 		n += !ok || !match_tensor(&s, &q->src->v[i], &m, &scratch) ||
 		     name_is_loose(&m.rule->names[from][m.slot]);
 	scope_release(&s);
@@ -65,7 +66,8 @@ static bool may_be(const struct table *t, const struct side_query *q, int from)
 bool side_takes_all(const struct table *t, const struct side_query *q)
 {
 	for (int from = 0; from < 2 && q->src->n; from++)
-		if (may_be(t, q, from) && count_unmatched(t, q, from, 1) == 0)
+		if (may_be(t, q, from) &&
+		    count_unmatched(t, q, from, 1, 1) == 0)
 			return true;
 	return false;
 }
@@ -81,10 +83,11 @@ static int side_of_names(const struct table *t, const struct side_query *q,
 		return prefer;
 	if (!may_be(t, q, prefer))
 		return !prefer;
-	left = count_unmatched(t, q, prefer, step);
+	left = count_unmatched(t, q, prefer, step, SIZE_MAX);
 	if (left == 0)
 		return prefer;
-	return count_unmatched(t, q, !prefer, step) < left ? !prefer : prefer;
+	return count_unmatched(t, q, !prefer, step, left) < left ? !prefer
+								 : prefer;
 }
 
 static int refuse_side(const struct table *t, const char *to, struct error *err)
