@@ -90,6 +90,27 @@ back() {
 	show "$name" 'wconv hash --to=hf equals the table of the way back'
 }
 
+# original DIR - a model as its maker published it, and HuggingFace's; of both
+# q, k, v in one tensor and apart. Buffers of rotary_emb do not come back.
+original() {
+	case_args "$1"
+	hashes "$1/hf.tsv" "$1/original"
+	show "$name" 'the original equals the table of HuggingFace'
+	layout=$args
+	args='--to=raw'
+	hashes "$1/hf.tsv" "$1/original"
+	grep -v rotary_emb "$tmp/got" >"$tmp/raw"
+	args="--to=original $layout"
+	hashes "$1/hf.tsv" "$1/hf"
+	mv "$tmp/raw" "$tmp/want"
+	show "$name" 'the way back equals the original'
+	table=$1/hf.fused.tsv
+	[ -e "$table" ] || table=$1/hf.reference.tsv
+	args="$layout --set=fused_qkv=true"
+	hashes "$table" "$1/original"
+	show "$name" 'with fused_qkv it equals what the script writes'
+}
+
 for dir in tests/golden/*/; do
 	dir=${dir%/}
 	name=${dir##*/}
@@ -100,6 +121,7 @@ for dir in tests/golden/*/; do
 	fi
 	[ ! -d "$dir/ms_in" ] || recast "$dir"
 	parts "$dir"
+	[ ! -d "$dir/original" ] || original "$dir"
 	if [ -e "$dir/hf.tsv" ] && [ -d "$dir/ms" ]; then
 		back "$dir"
 	fi
