@@ -88,8 +88,15 @@ static int read_npy(struct checkpoint *c, struct source *s, const char *path,
 static int read_ckpt(struct checkpoint *c, struct source *s, const char *path,
 		     struct error *err)
 {
-	(void)path;
-	return ckpt_read(&c->reading, s, err);
+	bool has_crc = false;
+	int rc = c->opt.check_crc ? ckpt_verify(s, &has_crc, err) : 0;
+
+	if (!rc && c->opt.check_crc)
+		strbuf_addf(&c->notes,
+			    has_crc ? "%s: its checksum is right\n"
+				    : "%s has no checksum\n",
+			    path);
+	return rc ? rc : ckpt_read(&c->reading, s, err);
 }
 
 static const struct format_ops formats[] = {

@@ -20,11 +20,12 @@ struct source_options {
 	bool keep_extra;  /* --keep-extra: the state of training too */
 	const char *strategy; /* --strategy: a file that says how the slices in
 				 rank_0, rank_1 ... are joined, or NULL */
+	bool check_crc;	      /* --check-crc: read all of a ckpt that has one */
 };
 
 #define SOURCE_OPTIONS_INIT                                                    \
 	{                                                                      \
-		NULL, DT_COUNT, false, false, NULL                             \
+		.void2 = DT_COUNT                                              \
 	}
 
 struct checkpoint {

@@ -83,6 +83,13 @@ bool pattern_fits(const struct pattern *p, int side, unsigned slot,
 		  const struct axis_env *env, struct strbuf *why);
 
 /*
+ * The axis that dimension d of slot is, of a member if it is a stack; "" where
+ * it is a number, several factors or none that is written.
+ */
+struct str pattern_dim_axis(const struct pattern *p, int side, unsigned slot,
+			    unsigned d);
+
+/*
  * Try the pattern from one side on made-up sizes: that it can be solved from
  * the shapes of that side alone, with the axes that env has a value for, and
  * makes the shapes of the other. names are those of the tensors.

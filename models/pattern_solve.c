@@ -453,3 +453,16 @@ bool pattern_fits(const struct pattern *p, int side, unsigned slot,
 			return false;
 	return true;
 }
+
+struct str pattern_dim_axis(const struct pattern *p, int side, unsigned slot,
+			    unsigned d)
+{
+	const struct product *t = pattern_shape(p, side, slot);
+	unsigned at = p->sides[side].nfront + d;
+	const struct factor *f = &t->v[at];
+
+	if (at >= pattern_rank(p, t) || f->nterms ||
+	    p->axes[f->axis].kind == AXIS_NUMBER)
+		return (struct str){"", 0};
+	return p->axes[f->axis].name;
+}

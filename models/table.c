@@ -55,9 +55,8 @@ static int take_aliases(struct table_loader *l, const cJSON *j)
 	return 0;
 }
 
-/* An expression, or a list of them; numbers stand for themselves. */
-static int take_exprs(struct table_loader *l, const cJSON *j, const char *what,
-		      const struct expr *const **out, size_t *nout)
+int table_take_exprs(struct table_loader *l, const cJSON *j, const char *what,
+		     const struct expr *const **out, size_t *nout)
 {
 	const struct expr **v =
 		arena_array(&l->table->arena, list_size(j), sizeof(*v));
@@ -99,7 +98,7 @@ static int take_axis(struct table_loader *l, const cJSON *j, struct axis *a)
 	a->name = arena_str(&l->table->arena, str_of(j->string));
 	if (!a->name.p)
 		return error_nomem(l->err);
-	ret = take_exprs(l, j, j->string, &a->alts, &n);
+	ret = table_take_exprs(l, j, j->string, &a->alts, &n);
 	if (ret)
 		return ret;
 	a->nalts = (unsigned)n;
@@ -349,8 +348,8 @@ static int take_refuse(struct table_loader *l, const cJSON *j)
 
 static int take_detect(struct table_loader *l, const cJSON *j)
 {
-	return take_exprs(l, j, "detect", &l->table->detect,
-			  &l->table->ndetect);
+	return table_take_exprs(l, j, "detect", &l->table->detect,
+				&l->table->ndetect);
 }
 
 /* "sides": what left and right are, where they are not "hf" and "ms". */
@@ -389,6 +388,7 @@ static const struct {
 	{"detect", take_detect},
 	{"refuse", take_refuse},
 	{"sides", take_sides},
+	{"config", table_take_config},
 	{"parts", need_object},
 	{"axes", NULL},
 	{"options", NULL},
@@ -543,11 +543,21 @@ static bool any_mentions(const struct expr *const *v, size_t n, struct str name)
 	return false;
 }
 
+static bool config_mentions(const struct table *t, struct str name)
+{
+	for (size_t i = 0; i < t->nconfig_keys; i++)
+		if (any_mentions(t->config_keys[i].alts,
+				 t->config_keys[i].nalts, name))
+			return true;
+	return false;
+}
+
 bool table_mentions_in(const struct table *t, unsigned space, struct str name)
 {
 	const struct space *sp = &t->spaces[space];
 
-	if (space == 0 && any_mentions(t->detect, t->ndetect, name))
+	if (space == 0 && (any_mentions(t->detect, t->ndetect, name) ||
+			   config_mentions(t, name)))
 		return true;
 	for (size_t i = sp->axis; i < sp->axis + sp->naxes; i++)
 		if (any_mentions(t->axes[i].alts, t->axes[i].nalts, name))

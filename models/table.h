@@ -59,6 +59,12 @@ struct table_option {
 	unsigned nvalues;
 };
 
+/* A member of the config.json that a table supplies. */
+struct config_key {
+	const struct expr *const *alts; /* [nalts] the first with a value */
+	size_t nalts;
+};
+
 /* A name whose type does not follow --dtype, as it is on either side. */
 struct keep {
 	const struct expr *when; /* or NULL: always */
@@ -89,6 +95,10 @@ struct table {
 	size_t nwords;
 	struct keep *keep; /* [nkeep] */
 	size_t nkeep;
+	struct str config_text; /* of the left side's config.json, JSON with
+				   expressions for values; or "" */
+	struct config_key *config_keys; /* [nconfig_keys] in their order */
+	size_t nconfig_keys;
 	struct rule *rules; /* [nrules] in order, groups resolved */
 	size_t nrules;
 };

@@ -57,11 +57,18 @@ int table_extend(struct table_loader *l, cJSON *root);
 
 /* table.c */
 
+/* An expression, or a list of them; numbers stand for themselves. */
+int table_take_exprs(struct table_loader *l, const cJSON *j, const char *what,
+		     const struct expr *const **out, size_t *nout);
+
 /* The space of root's axes and words under the keys of space *space. */
 int table_add_space(struct table_loader *l, const cJSON *root, unsigned *space);
 
 /* The same names as in *space, keys looked up under one more. */
 int table_move_space(struct table_loader *l, struct str key, unsigned *space);
+
+/* table_config.c: the key "config", a member of which is an expression. */
+int table_take_config(struct table_loader *l, const cJSON *j);
 
 /* table_keep.c: the key "keep" of l->root, as for a rule of group g. */
 int table_take_keep(struct table_loader *l, struct group *g);

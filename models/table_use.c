@@ -88,8 +88,9 @@ static bool merge_members(cJSON *into, cJSON *from)
 /* What base has and root lacks; the names of the table are its own. */
 static bool merge(cJSON *root, cJSON *base)
 {
-	static const char *const keys[] = {"axes",  "options", "words", "keep",
-					   "parts", "rules",   "sides"};
+	static const char *const keys[] = {"axes",  "options", "words",
+					   "keep",  "parts",   "rules",
+					   "sides", "config"};
 
 	for (size_t k = 0; k < sizeof(keys) / sizeof(keys[0]); k++) {
 		cJSON *mine = find(root, keys[k]), *its = find(base, keys[k]);

@@ -14,12 +14,13 @@
 /* clang-format off */
 const char *const view_option_values[] = {
 	"model", "to", "dtype", "set", "rules", "config", "key", "strategy",
-	"shard-size", NULL,
+	"ranks", "tie", "shard-size", NULL,
 };
 
 /* clang-format on */
 
-const char *const view_option_flags[] = {"partial", "keep-extra", NULL};
+const char *const view_option_flags[] = {"partial", "keep-extra", "check-crc",
+					 NULL};
 
 bool view_is_raw(const struct view_options *o)
 {
@@ -107,22 +108,28 @@ static int take_dtype(struct view_options *o, const char *value,
 			 value);
 }
 
+static int add_setting(struct view_options *o, struct str key, struct str value,
+		       struct error *err)
+{
+	struct setting *v = realloc(o->set, (o->nset + 1) * sizeof(*v));
+
+	if (!v)
+		return error_nomem(err);
+	o->set = v;
+	v[o->nset++] = (struct setting){key, value};
+	return 0;
+}
+
 static int take_set(struct view_options *o, const char *value,
 		    struct error *err)
 {
 	const char *eq = strchr(value, '=');
-	struct setting *v;
 
 	if (!eq || eq == value)
 		return error_set(err, ERR_USAGE,
 				 "--set %s: it must be key=value", value);
-	v = realloc(o->set, (o->nset + 1) * sizeof(*v));
-	if (!v)
-		return error_nomem(err);
-	o->set = v;
-	v[o->nset].key = (struct str){value, (size_t)(eq - value)};
-	v[o->nset++].value = str_of(eq + 1);
-	return 0;
+	return add_setting(o, (struct str){value, (size_t)(eq - value)},
+			   str_of(eq + 1), err);
 }
 
 static int take_shard_size(struct view_options *o, const char *value,
@@ -146,6 +153,7 @@ static const char **text_option(struct view_options *o, const char *key)
 		{"model", &o->model},	{"to", &o->to},
 		{"key", &o->key},	{"rules", &o->rules},
 		{"config", &o->config}, {"strategy", &o->strategy},
+		{"ranks", &o->ranks},
 	};
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
@@ -165,10 +173,14 @@ int view_options_take(struct view_options *o, const char *key,
 		o->partial = true;
 	else if (strcmp(key, "keep-extra") == 0)
 		o->keep_extra = true;
+	else if (strcmp(key, "check-crc") == 0)
+		o->check_crc = true;
 	else if (strcmp(key, "dtype") == 0)
 		return take_dtype(o, value, err);
 	else if (strcmp(key, "set") == 0)
 		return take_set(o, value, err);
+	else if (strcmp(key, "tie") == 0) /* of the rules, by another name */
+		return add_setting(o, str_of(key), str_of(value), err);
 	else if (strcmp(key, "shard-size") == 0)
 		return take_shard_size(o, value, err);
 	else

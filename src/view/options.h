@@ -21,8 +21,10 @@ struct view_options {
 	const char *rules;     /* a table of the user's own, or NULL */
 	const char *config;    /* a config.json that is not beside SOURCE */
 	const char *strategy;  /* how the slices of ranks are joined */
+	const char *ranks;     /* a strategy: show what each rank loads */
 	const char *to;	       /* the side to show; NULL: the other one */
 	bool keep_extra;       /* the state of training too */
+	bool check_crc;	       /* compare the checksum of a ckpt at open */
 	bool cast;	       /* --dtype other than source */
 	enum dtype dtype;      /* if cast */
 	bool partial;	       /* pass unmapped names through */

@@ -26,6 +26,7 @@ static int open_source(struct view *v, struct error *err)
 	opt.key = v->opt.key;
 	opt.strategy = v->opt.strategy;
 	opt.keep_extra = v->opt.keep_extra;
+	opt.check_crc = v->opt.check_crc;
 	opt.raw = view_is_raw(&v->opt);
 	/* two bytes without a type are of the one that is asked for */
 	if (v->opt.cast && dtype_width(v->opt.dtype) == 2)
@@ -86,6 +87,9 @@ void view_free(struct view *v)
 		if (v->nodes[i].file)
 			vfile_release((struct vfile *)v->nodes[i].file);
 	tile_cache_free(v->tiles);
+	for (uint32_t r = 0; r < v->nranks; r++)
+		tensor_set_release(&v->ranks[r]);
+	free(v->ranks);
 	plan_release(&v->plan);
 	plan_release(&v->way);
 	scope_release(&v->scope);
@@ -97,6 +101,8 @@ void view_free(struct view *v)
 	checkpoint_release(&v->source);
 	strbuf_release(&v->warnings);
 	strbuf_release(&v->report);
+	strbuf_release(&v->supplied);
+	strbuf_release(&v->missing);
 	arena_release(&v->arena);
 	free(v->nodes);
 	free(v->params);

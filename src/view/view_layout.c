@@ -6,6 +6,7 @@
  *   ckpt/mindspore_model*.ckpt, mindspore_model.ckpt.index.json
  *   safetensors/model*.safetensors, model.safetensors.index.json,
  *               param_name_map.json
+ *   rank_N/model_N.ckpt                     (--ranks)
  *
  * of the others, as transformers saves a model:
  *
@@ -56,7 +57,7 @@ static uint32_t add_node(struct view *v, uint32_t parent, const char *name,
 	return (uint32_t)++v->nnodes;
 }
 
-static uint32_t add_dir(struct view *v, uint32_t parent, const char *name)
+uint32_t view_add_dir(struct view *v, uint32_t parent, const char *name)
 {
 	uint32_t node = add_node(v, parent, name, NULL);
 
@@ -117,11 +118,12 @@ static size_t shard_end(const struct view *v, size_t i)
 }
 
 /* A file holds the tensors [i, end): for its attributes. */
-static void count_tensors(struct view *v, uint32_t node, size_t i, size_t end)
+static void count_tensors(struct view *v, uint32_t node,
+			  const struct tensor_set *set, size_t i, size_t end)
 {
 	v->nodes[node - 1].ntensors = end - i;
 	for (; i < end; i++)
-		v->nodes[node - 1].data_nbytes += v->plan.target.v[i].nbytes;
+		v->nodes[node - 1].data_nbytes += set->v[i].nbytes;
 }
 
 /* A shard of the tensors [i, end), already laid out as f. */
@@ -137,7 +139,7 @@ static int add_shard(struct view *v, uint32_t dir, const char *prefix,
 	strbuf_release(&name);
 	if (!node)
 		return -ENOMEM;
-	count_tensors(v, node, i, end);
+	count_tensors(v, node, &v->plan.target, i, end);
 	return 0;
 }
 
@@ -195,7 +197,7 @@ static int add_safetensors_index(struct view *v, uint32_t dir)
 /* In a directory of its own: beside model.ckpt, for MindSpore. */
 static int add_safetensors_dir(struct view *v, struct error *err)
 {
-	uint32_t dir = add_dir(v, VIEW_ROOT, "safetensors");
+	uint32_t dir = view_add_dir(v, VIEW_ROOT, "safetensors");
 	int ret = dir ? add_safetensors_shards(v, dir, err) : error_nomem(err);
 
 	if (ret)
@@ -231,7 +233,7 @@ static bool torch_can_hold_all(const struct tensor_set *set)
 static int add_pytorch(struct view *v, struct error *err)
 {
 	const struct tensor_set *set = &v->plan.target;
-	uint32_t dir = add_dir(v, VIEW_ROOT, "pytorch");
+	uint32_t dir = view_add_dir(v, VIEW_ROOT, "pytorch");
 	struct vfile *f = new_file(v);
 	int ret = dir && f ? torch_layout(f, set->v, set->n, &v->arena, err)
 			   : error_nomem(err);
@@ -242,7 +244,7 @@ static int add_pytorch(struct view *v, struct error *err)
 	node = add_node(v, dir, "pytorch_model.bin", f);
 	if (!node)
 		return error_nomem(err);
-	count_tensors(v, node, 0, set->n);
+	count_tensors(v, node, set, 0, set->n);
 	return 0;
 }
 
@@ -252,7 +254,7 @@ static int add_pytorch(struct view *v, struct error *err)
 static int add_ckpt_shards(struct view *v)
 {
 	const struct tensor_set *set = &v->plan.target;
-	uint32_t dir = add_dir(v, VIEW_ROOT, "ckpt");
+	uint32_t dir = view_add_dir(v, VIEW_ROOT, "ckpt");
 	uint64_t off = 0;
 	size_t i = 0;
 
@@ -276,37 +278,43 @@ static int add_ckpt_shards(struct view *v)
 			 "mindspore_model.ckpt.index.json");
 }
 
-static int add_whole_ckpt(struct view *v)
+int view_add_ckpt(struct view *v, uint32_t dir, const char *name,
+		  const struct tensor_set *set, const uint64_t **ends,
+		  struct error *err)
 {
-	uint32_t node = add_node(v, VIEW_ROOT, "model.ckpt", v->ckpt);
+	struct vfile *f = new_file(v);
+	int ret = f ? ckpt_layout(f, set, ends, &v->arena, err)
+		    : error_nomem(err);
+	uint32_t node;
 
+	if (ret) {
+		if (f)
+			vfile_release(f);
+		return ret;
+	}
+	node = add_node(v, dir, name, f);
 	if (!node)
-		return -ENOMEM;
+		return error_nomem(err);
 	v->nodes[node - 1].is_ckpt = true;
-	count_tensors(v, node, 0, v->plan.target.n);
+	count_tensors(v, node, set, 0, set->n);
 	return 0;
 }
 
 /* Where a ckpt cannot hold the tensors it is left out; no_ckpt says why. */
 static int add_ckpt(struct view *v, struct error *err)
 {
-	struct vfile *f = new_file(v);
-	int ret = f ? ckpt_layout(f, &v->plan.target, &v->ckpt_ends, &v->arena,
-				  err)
-		    : error_nomem(err);
+	int ret = view_add_ckpt(v, VIEW_ROOT, "model.ckpt", &v->plan.target,
+				&v->ckpt_ends, err);
 
 	if (ret == -EINVAL) {
 		v->no_ckpt = err->text;
 		err->text = NULL;
-		vfile_release(f);
 		return 0;
 	}
 	if (ret)
 		return ret;
-	v->ckpt = f;
-	if (add_whole_ckpt(v) || add_ckpt_shards(v))
-		return error_nomem(err);
-	return 0;
+	v->ckpt = v->nodes[v->nnodes - 1].file;
+	return add_ckpt_shards(v) ? error_nomem(err) : 0;
 }
 
 /* ---- params/, passed files, .wconvfs/ ---- */
@@ -315,7 +323,7 @@ static int add_params(struct view *v)
 {
 	const struct tensor_set *set = &v->plan.target;
 
-	v->params_dir = add_dir(v, VIEW_ROOT, "params");
+	v->params_dir = view_add_dir(v, VIEW_ROOT, "params");
 	v->params = calloc(set->n + 1, sizeof(*v->params));
 	v->param_number = calloc(set->n + 1, sizeof(*v->param_number));
 	if (!v->params_dir || !v->params || !v->param_number)
@@ -329,18 +337,20 @@ static int add_params(struct view *v)
 	return 0;
 }
 
-/* --config is shown in the place of what stands beside the source. */
+/* What stands beside the source, or --config, or what the rules can tell. */
 static int add_config(struct view *v)
 {
 	struct vfile *f;
 
+	if (v->supplied.len)
+		return add_text(v, VIEW_ROOT, "config.json",
+				strbuf_str(&v->supplied));
 	if (!v->config_file)
 		return 0;
 	f = new_file(v);
 	if (!f || vfile_add_source(f, v->config_file) ||
 	    !add_node(v, VIEW_ROOT, "config.json", f))
 		return -ENOMEM;
-	v->nodes[v->nnodes - 1].is_passed = true;
 	return 0;
 }
 
@@ -364,7 +374,7 @@ static int add_passed(struct view *v)
 
 static int add_control(struct view *v, struct error *err)
 {
-	uint32_t dir = add_dir(v, VIEW_ROOT, ".wconvfs");
+	uint32_t dir = view_add_dir(v, VIEW_ROOT, ".wconvfs");
 	struct vfile *mapping = new_file(v);
 	int ret = view_write_report(v, err);
 
@@ -391,14 +401,14 @@ static int add_forms(struct view *v, struct error *err)
 			 : add_safetensors_root(v, err);
 	if (!ret && !ms && torch_can_hold_all(set))
 		ret = add_pytorch(v, err);
-	return ret;
+	return ret ? ret : view_add_ranks(v, err);
 }
 
 int view_build_tree(struct view *v, struct error *err)
 {
 	int ret;
 
-	if (!add_dir(v, 0, "") || cut_shards(v))
+	if (!view_add_dir(v, 0, "") || cut_shards(v))
 		return error_nomem(err);
 	ret = add_forms(v, err);
 	if (ret)

@@ -3,6 +3,7 @@
 #include <stdlib.h>
 
 #include "models/dequant.h"
+#include "models/supply.h"
 #include "view/view_priv.h"
 
 bool view_shows_ms(const struct view *v)
@@ -76,6 +77,20 @@ static int plan_both_ways(struct view *v, const struct plan_options *o,
 	return ret ? ret : plan_compose(&v->plan, &v->way, err);
 }
 
+/*
+ * HuggingFace's side has a config.json: where the source has none, or is of a
+ * third side, whose config.json has other keys, the rules supply it.
+ */
+static int supply_config(struct view *v, struct error *err)
+{
+	bool own = v->config && str_is(v->table->sides[v->side.from], "ms");
+
+	if (own || !str_is(v->table->sides[v->side.shown], "hf"))
+		return 0;
+	return config_supply(&v->scope, &v->plan, &v->supplied, &v->missing,
+			     err);
+}
+
 int view_make_plan(struct view *v, struct error *err)
 {
 	struct plan_options o = {v->opt.cast, v->opt.dtype, v->opt.partial};
@@ -93,6 +108,7 @@ int view_make_plan(struct view *v, struct error *err)
 		return ret;
 	if (v->side.from == v->side.shown)
 		return plan_both_ways(v, &o, err);
-	return plan_from(v, &v->scope, &v->plan, &v->source.tensors,
-			 v->side.from, v->opt.set, v->opt.nset, &o, err);
+	ret = plan_from(v, &v->scope, &v->plan, &v->source.tensors,
+			v->side.from, v->opt.set, v->opt.nset, &o, err);
+	return ret ? ret : supply_config(v, err);
 }

@@ -37,11 +37,13 @@ struct view {
 	struct setting *way_set; /* owned */
 	struct arena arena;	 /* layouts, nodes and their names */
 
-	struct vfile *ckpt; /* NULL: no_ckpt says why */
+	const struct vfile *ckpt; /* NULL: no_ckpt says why */
 	char *no_ckpt;
 	const uint64_t *ckpt_ends; /* [target.n] behind each tensor */
 	uint32_t *shard;	   /* [target.n] */
 	size_t nshards;
+	struct tensor_set *ranks; /* [nranks] of --ranks; owned */
+	uint32_t nranks;
 
 	struct node *nodes; /* [nnodes], node number - 1 */
 	size_t nnodes, cap;
@@ -54,6 +56,8 @@ struct view {
 	struct timespec mtime;
 	char *summary;
 	struct strbuf warnings, report;
+	struct strbuf supplied; /* a config.json, or "" */
+	struct strbuf missing;	/* keys that it lacks */
 	struct stats stats;
 	struct tile_cache *tiles;
 };
@@ -69,6 +73,17 @@ bool view_shows_ms(const struct view *v);
 
 /* view_layout.c: lay out all files and build the tree. */
 int view_build_tree(struct view *v, struct error *err);
+
+/* Append a directory; its node, or 0 without memory. */
+uint32_t view_add_dir(struct view *v, uint32_t parent, const char *name);
+
+/* Append a ckpt of set. ends: as of ckpt_layout. */
+int view_add_ckpt(struct view *v, uint32_t dir, const char *name,
+		  const struct tensor_set *set, const uint64_t **ends,
+		  struct error *err);
+
+/* view_ranks.c: the files of --ranks. */
+int view_add_ranks(struct view *v, struct error *err);
 
 /* view_tree.c: the tensor of a node under params/, or NULL. */
 const struct tensor *view_param(const struct view *v, uint64_t node);

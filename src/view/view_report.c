@@ -125,6 +125,20 @@ static void add_memory(const struct view *v, struct strbuf *sb)
 		    "ckpt/ or safetensors/ one by one.\n");
 }
 
+static void add_supplied(const struct view *v, struct strbuf *sb)
+{
+	if (!v->supplied.len)
+		return;
+	strbuf_adds(sb, "config.json is made from the rules and the tensors");
+	if (v->missing.len)
+		strbuf_addf(sb,
+			    "; it lacks what they do not tell: %.*s (--set "
+			    "KEY=VALUE adds one, --config=FILE names a whole "
+			    "one)",
+			    STR_ARG(strbuf_str(&v->missing)));
+	strbuf_addc(sb, '\n');
+}
+
 /* What the source's reader and MindSpore make of unusual tensors. */
 static void add_forms(const struct view *v, struct strbuf *sb)
 {
@@ -197,6 +211,12 @@ static void write_warnings(struct view *v)
 			    "%zu tensors have no rule and are shown "
 			    "as they are (.wconvfs/report.txt lists them)\n",
 			    v->plan.npassed);
+	if (v->missing.len)
+		strbuf_addf(sb,
+			    "config.json lacks what no tensor tells: %.*s; "
+			    "--set KEY=VALUE adds one, --config=FILE names a "
+			    "whole one\n",
+			    STR_ARG(strbuf_str(&v->missing)));
 	if (!v->ckpt || 2 * v->ckpt->nbytes <= limit)
 		return;
 	strbuf_adds(sb, "load_checkpoint of model.ckpt will want ");
@@ -213,6 +233,7 @@ int view_write_report(struct view *v, struct error *err)
 	add_source(v, sb);
 	add_model(v, sb);
 	add_target(v, sb);
+	add_supplied(v, sb);
 	if (v->ckpt)
 		add_memory(v, sb);
 	add_forms(v, sb);

@@ -1,0 +1,131 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# shellcheck source=tests/mount/lib.sh disable=SC2154
+#
+# MindSpore checkpoints as sources of wconv: what is read, refused, left out,
+# joined and cut, and the config.json that is supplied. The tensors of the way
+# back are golden.sh's.
+set -u
+. tests/mount/lib.sh
+
+corpus=tests/golden/formats/ckpt
+dist=$corpus/dist4
+
+# wconv ARG... - its output in $tmp/shown, its sentence in $tmp/err.
+wconv() {
+	code=0
+	"$WCONV" "$@" >"$tmp/shown" 2>"$tmp/err" || code=$?
+}
+
+# refused TEXT CODE WORD - the last wconv said one sentence with WORD in it.
+refused() {
+	equal "$1" "$2 1 1" \
+		"$code $(wc -l <"$tmp/err") $(grep -cF -e "$3" "$tmp/err")"
+}
+
+# key KEY - of the config.json in $tmp/shown.
+key() {
+	sed -n "s/^	*\"$1\":	*\\(.*[^,]\\),*\$/\\1/p" "$tmp/shown"
+}
+
+# ---- the corpus, through the program
+bad=
+for f in $(awk -F '\t' '$2 == "error" { print $1 }' $corpus/expected.tsv); do
+	wconv hash --to=raw --check-crc "$corpus/$f"
+	[ $code = 2 ] && [ ! -s "$tmp/shown" ] && [ "$(wc -l <"$tmp/err")" = 1 ] &&
+		grep -q "^wconv: .*$f" "$tmp/err" || bad="$bad $f"
+done
+equal 'each bad file ends with exit code 2 and one sentence that names it' \
+	'' "$bad"
+wconv hash --to=raw $corpus/crc_bad.ckpt
+equal 'a checksum is compared only on request' 0 $code
+
+# ---- ranks
+wconv hash --to=raw $dist/full.ckpt
+sort "$tmp/shown" >"$tmp/full"
+for s in ckpt json; do
+	wconv hash --to=raw --strategy=$dist/strategy.$s $dist
+	sort "$tmp/shown" >"$tmp/joined"
+	check "the slices of ranks are joined by strategy.$s" \
+		cmp "$tmp/full" "$tmp/joined"
+	for r in 0 1 2 3; do
+		wconv cat --to=raw --ranks=$dist/strategy.$s $dist/full.ckpt \
+			rank_$r/model_$r.ckpt
+		check "... and rank $r is cut by it, as MindSpore does" \
+			cmp "$tmp/shown" $dist/rank_$r/slice_$r.ckpt
+	done
+done
+mkdir "$tmp/ranks"
+cp -r $dist/rank_* "$tmp/ranks"
+wconv hash --to=raw "$tmp/ranks"
+refused 'ranks without a strategy' 2 --strategy
+wconv list --ranks=$dist/strategy.ckpt tests/golden/llama32-tied/hf
+refused 'a strategy for other parameters' 4 'none of the parameters'
+wconv list --ranks=$dist/strategy.ckpt --to=hf \
+	--config=tests/golden/llama32-tied/hf/config.json \
+	tests/golden/llama32-tied/ms
+refused 'ranks of what is shown as HuggingFace' 1 '--to=ms'
+
+# ---- sides
+tied=tests/golden/llama32-tied
+wconv list --to=hf $tied/hf
+refused '--to=hf of what is HuggingFace already' 1 already
+wconv list --to=original $tied/hf
+refused 'a side that the rules do not have' 1 'hf and ms'
+wconv hash --to=ms --set qkv_concat=true \
+	--config=tests/golden/llama-qkv-concat/hf/config.json \
+	tests/golden/llama-qkv-concat/hf
+sort "$tmp/shown" >"$tmp/want"
+"$WCONV" cat tests/golden/llama-qkv-concat/hf model.ckpt >"$tmp/split.ckpt"
+wconv hash --to=ms --set qkv_concat=true \
+	--config=tests/golden/llama-qkv-concat/hf/config.json "$tmp/split.ckpt"
+sort "$tmp/shown" >"$tmp/got"
+check 'MindSpore to MindSpore: split q, k and v are fused' \
+	cmp "$tmp/want" "$tmp/got"
+wconv hash --to=ms --set qkv_concat=false \
+	--config=tests/golden/llama-qkv-concat/hf/config.json \
+	tests/golden/llama-qkv-concat/ms
+sort "$tmp/shown" >"$tmp/got"
+wconv hash tests/golden/llama-qkv-concat/hf
+sort "$tmp/shown" >"$tmp/want"
+check '... and fused ones split' cmp "$tmp/want" "$tmp/got"
+
+# ---- tied tensors
+head='lm_head.weight'
+for tie in auto emit drop; do
+	wconv hash --tie=$tie --to=hf --config=$tied/hf/config.json $tied/ms
+	echo "$tie $(grep -c "^$head" "$tmp/shown")"
+done >"$tmp/heads"
+equal 'a tied head that is there is shown unless it is dropped' \
+	'auto 1 emit 1 drop 0' "$(tr '\n' ' ' <"$tmp/heads" | sed 's/ $//')"
+"$WCONV" cat --tie=drop $tied/hf model.ckpt >"$tmp/headless.ckpt"
+for tie in auto emit drop; do
+	wconv hash --tie=$tie --to=hf --config=$tied/hf/config.json \
+		"$tmp/headless.ckpt"
+	echo "$tie $(grep -c "^$head" "$tmp/shown")"
+done >"$tmp/heads"
+equal 'one that is not there is shown if asked for' \
+	'auto 0 emit 1 drop 0' "$(tr '\n' ' ' <"$tmp/heads" | sed 's/ $//')"
+wconv hash --tie=sometimes $tied/hf
+refused 'no such way to tie' 1 'auto, emit, drop'
+
+# ---- a config.json where there is none
+gqa=tests/golden/llama3-gqa-bf16
+wconv cat --to=hf --model=llama $gqa/ms config.json
+for k in hidden_size intermediate_size vocab_size num_hidden_layers \
+	torch_dtype tie_word_embeddings model_type; do
+	key $k >"$tmp/$k"
+	equal "a config.json is supplied: $k" \
+		"$(sed -n "s/^ *\"$k\": \\(.*[^,]\\),*\$/\\1/p" \
+			$gqa/hf/config.json)" "$(key $k)"
+done
+equal '... without what no tensor tells' '' "$(key num_attention_heads)"
+check '... which is said' grep -q 'lacks.*num_attention_heads' "$tmp/err"
+wconv cat --to=hf --model=llama --set num_attention_heads=6 \
+	--set rms_norm_eps=1e-06 $gqa/ms config.json
+equal '... and can be set' '6 2 8 1e-06' "$(key num_attention_heads) \
+$(key num_key_value_heads) $(key head_dim) $(key rms_norm_eps)"
+wconv cat --to=hf --config=$gqa/hf/config.json $gqa/ms config.json
+check '--config is shown as it is' cmp "$tmp/shown" $gqa/hf/config.json
+
+finish
