@@ -1,0 +1,58 @@
+#!/bin/sh
+# SPDX-License-Identifier: Apache-2.0
+# MindSpore to MindSpore, in another layout: a checkpoint in the default layout,
+# shown in that of a golden case, is that case's table. And back again.
+set -u
+. tests/mount/lib.sh
+
+golden=tests/golden
+
+# table ARGS... - the hashes that wconv prints, sorted.
+table() {
+	"$WCONV" hash "$@" 2>>"$tmp/err" | sort
+}
+
+# The fused layouts of the first families, then those of Mcore.
+for name in llama-qkv-concat llama-qkv-concat-plain qwen2_5-qkv-concat \
+	qwen2-moe-concat-gmm internlm2-concat mixtral-gmm deepseek2-mla-split \
+	deepseek3-infer deepseekv3-dev qwen2-mcore-infer qwen3-contiguous \
+	qwen3-moe-mcore-infer; do
+	dir=$golden/$name
+	model=
+	set --
+	for arg in $(sh tests/case.sh "$dir"); do
+		case $arg in
+		--model=*) model=$arg ;;
+		*) set -- "$@" "$arg" ;;
+		esac
+	done
+	: >"$tmp/err"
+	"$WCONV" cat ${model:+"$model"} "$dir/hf" model.ckpt \
+		>"$tmp/plain.ckpt" 2>>"$tmp/err"
+	sort "$dir/ms.tsv" >"$tmp/want"
+	table --to=ms --config="$dir/hf/config.json" "$@" "$tmp/plain.ckpt" \
+		>"$tmp/got"
+	check "$name: the default layout shown in its own" \
+		cmp "$tmp/want" "$tmp/got"
+
+	# what the layout is cannot be told from the names of these two
+	case $name in *-plain | *-contiguous) continue ;; esac
+	table ${model:+"$model"} "$dir/hf" >"$tmp/want"
+	table --to=ms --config="$dir/hf/config.json" "$dir/ms" >"$tmp/got"
+	check "$name: shown in the default layout" cmp "$tmp/want" "$tmp/got"
+done
+
+# ---- without config.json its numbers are given
+sort $golden/llama-qkv-concat/ms.tsv >"$tmp/want"
+"$WCONV" cat $golden/llama-qkv-concat/hf model.ckpt >"$tmp/plain.ckpt" \
+	2>"$tmp/err"
+heads=$(sed -n 's/^ *"num_attention_heads": *\([0-9]*\).*/\1/p' \
+	$golden/llama-qkv-concat/hf/config.json)
+groups=$(sed -n 's/^ *"num_key_value_heads": *\([0-9]*\).*/\1/p' \
+	$golden/llama-qkv-concat/hf/config.json)
+table --to=ms --model=llama --set=qkv_concat=true \
+	--set=num_attention_heads="$heads" --set=num_key_value_heads="$groups" \
+	"$tmp/plain.ckpt" >"$tmp/got"
+check 'without config.json: the numbers of heads are given' \
+	cmp "$tmp/want" "$tmp/got"
+exit $failed
