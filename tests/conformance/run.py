@@ -19,6 +19,8 @@ import safetensors.torch
 import torch
 import transformers
 
+from back import (check_from_pretrained, check_golden_back,
+                  check_supplied_config)
 from shown import BUILD, MOUNT, Shown
 
 GOLDEN = "tests/golden"
@@ -375,9 +377,15 @@ def main():
               "`wconv cat` instead.")
     os.makedirs(BUILD, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=BUILD) as tmp:
-        for part in (check_golden, check_models, check_casts, check_identity):
+        parts = {
+            check_golden: (tmp,), check_golden_back: (check,),
+            check_models: (tmp,), check_from_pretrained: (check, tmp),
+            check_supplied_config: (check, tmp), check_casts: (tmp,),
+            check_identity: (tmp,),
+        }
+        for part, arguments in parts.items():
             try:
-                part(tmp)
+                part(*arguments)
             except Exception:
                 traceback.print_exc(file=sys.stdout)
                 check(part.__name__, "stopped by an error, see above")
