@@ -261,7 +261,7 @@ static bool changes_form(const struct checker *c, const struct origin *o)
 {
 	const struct origin *made = &c->mm.m.plan.origins[o->sources[0]];
 
-	return made->rule && o->rule &&
+	return made->kind == ORIGIN_RULE && o->kind == ORIGIN_RULE &&
 	       made->rule->nnames[0] != o->rule->nnames[0];
 }
 
