@@ -361,8 +361,11 @@ static int build(struct plan_builder *b)
 		ret = note_passed(b, unmapped, n);
 	if (!ret)
 		ret = check_families(b);
-	if (!ret)
-		ret = plan_add_copies(b);
+	if (!ret) {
+		plan_add_notes(b);
+		ret = b->plan->notes.failed ? error_nomem(b->err)
+					    : plan_add_copies(b);
+	}
 	if (!ret)
 		ret = sort_targets(b);
 	if (!ret)

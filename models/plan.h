@@ -45,7 +45,7 @@ struct plan {
 	} * dropped; /* [ndropped] source tensors without counterpart */
 	size_t ndropped;
 	size_t npassed;	     /* target tensors that are PASSED */
-	struct strbuf notes; /* what was let pass, a line each */
+	struct strbuf notes; /* what was let pass or assumed, a line each */
 };
 
 /*

@@ -55,6 +55,9 @@ int plan_add_targets(struct plan_builder *b, const struct match *m);
 /* Pass source tensor i through. */
 int plan_add_passed(struct plan_builder *b, uint32_t i);
 
+/* plan_note.c: to plan->notes, whose failed is to be asked. */
+void plan_add_notes(struct plan_builder *b);
+
 /* Make the copies ("A = B") of the target side. */
 int plan_add_copies(struct plan_builder *b);
 

@@ -45,6 +45,8 @@ struct rule {
 	unsigned nconds;
 	unsigned line;	 /* of the file, of table_parse_lines; else 0 */
 	struct str text; /* "A, B -> C", prefixes included */
+	/* what it takes for granted when that side is read, or "" */
+	struct str note[2];
 };
 
 struct axis {

@@ -308,6 +308,7 @@ int table_read_rule(struct flattener *f, const cJSON *j, struct rule *out)
 	int ret = 0;
 
 	b.rule.space = (uint8_t)f->group.space;
+	memcpy(b.rule.note, f->group.note, sizeof(b.rule.note));
 	if (f->l->lines)
 		b.rule.line = json_line(f->l->text, f->l->root, j);
 	if (n < 2 || n > 3)

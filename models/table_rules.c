@@ -28,19 +28,19 @@ static int flatten_list(struct flattener *f, const cJSON *list);
 
 static int check_group(struct flattener *f, const cJSON *j)
 {
-	static const char *const keys[] = {"when", "at", "config", "rules",
-					   "use"};
+	static const char *const keys[] = {"when", "at",    "config",
+					   "note", "rules", "use"};
 	unsigned nbodies = 0;
 
 	for (const cJSON *e = j->child; e; e = e->next) {
 		size_t k = 0;
 
-		while (k < 5 && strcmp(keys[k], e->string) != 0)
+		while (k < 6 && strcmp(keys[k], e->string) != 0)
 			k++;
-		if (k == 5)
+		if (k == 6)
 			return table_bad(f->l, "\"%s\" is no key of a group",
 					 e->string);
-		nbodies += k >= 3;
+		nbodies += k >= 4;
 	}
 	return nbodies == 1 ? 0
 			    : table_bad(f->l, "a group has \"rules\" or "
@@ -94,6 +94,23 @@ static int enter_config(struct flattener *f, const cJSON *key)
 				&f->group.space);
 }
 
+/* ["to the right", "back"]: what the rules take for granted. */
+static int enter_note(struct flattener *f, const cJSON *note)
+{
+	for (int side = 0; side < 2 && note; side++) {
+		const cJSON *e = cJSON_GetArrayItem(note, side);
+		struct str *text = &f->group.note[side];
+
+		if (!cJSON_IsString(e) || cJSON_GetArraySize(note) != 2)
+			return table_bad(f->l, "\"note\" must be a list of two "
+					       "texts");
+		*text = arena_str(&f->l->table->arena, str_of(e->valuestring));
+		if (!text->p)
+			return error_nomem(f->l->err);
+	}
+	return 0;
+}
+
 /* Another table's rules, in its own space. */
 static int use_table(struct flattener *f, const char *name)
 {
@@ -141,6 +158,9 @@ static int flatten_body(struct flattener *f, const cJSON *j)
 	if (!ret)
 		ret = enter_when(f,
 				 cJSON_GetObjectItemCaseSensitive(j, "when"));
+	if (!ret)
+		ret = enter_note(f,
+				 cJSON_GetObjectItemCaseSensitive(j, "note"));
 	if (ret)
 		return ret;
 	return name ? use(f, name)
@@ -153,6 +173,7 @@ static int flatten_group(struct flattener *f, const cJSON *j)
 	struct group *g = &f->group;
 	size_t len[2] = {g->at[0].len, g->at[1].len};
 	unsigned nwhen = g->nwhen, space = g->space;
+	struct str note[2] = {g->note[0], g->note[1]};
 	int ret = check_group(f, j);
 
 	if (!ret && ++g->depth > MAX_GROUPS)
@@ -165,6 +186,7 @@ static int flatten_group(struct flattener *f, const cJSON *j)
 	g->at[1].len = len[1];
 	g->nwhen = nwhen;
 	g->space = space;
+	memcpy(g->note, note, sizeof(note));
 	return ret;
 }
 

@@ -28,6 +28,7 @@ struct group {
 	size_t when_at[MAX_GROUPS][2]; /* length of at where `when` stood */
 	unsigned when_space[MAX_GROUPS];
 	unsigned nwhen, depth, space;
+	struct str note[2];
 };
 
 struct flattener {

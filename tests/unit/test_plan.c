@@ -519,6 +519,31 @@ START_TEST(adapters_are_told_apart)
 }
 END_TEST
 
+START_TEST(what_rules_assume_is_said_of_the_tensors_they_took)
+{
+	load("`rules`: [{`note`: [`it is a norm`, `it was a norm`], `rules`: ["
+	     "[`*.w, *.b`, `*.g, *.h`, `c, c -> c, c`],"
+	     "{`note`: [`tied`, ``], `rules`: [[`head`, ``]]}]},"
+	     "[`*.w`, `*.w`]]");
+	model_add(&m, "a.w", DT_F32, "2");
+	model_add(&m, "a.b", DT_F32, "2");
+	model_add(&m, "b.w", DT_F32, "2x2");
+	model_add(&m, "head", DT_F32, "2");
+	plan(0);
+	ck_assert_str_eq(m.plan.notes.p, "assumed: it is a norm:\n  a.w\n"
+					 "assumed: tied:\n  head\n");
+	model_clear(&m);
+	model_add(&m, "a.g", DT_F32, "2");
+	model_add(&m, "a.h", DT_F32, "2");
+	plan(1);
+	ck_assert_str_eq(m.plan.notes.p, "assumed: it was a norm:\n  a.g\n");
+	model_clear(&m);
+	model_add(&m, "b.w", DT_F32, "2x2");
+	plan(0);
+	ck_assert_uint_eq(m.plan.notes.len, 0);
+}
+END_TEST
+
 Suite *suite_plan(void);
 Suite *suite_plan(void)
 {
@@ -531,6 +556,7 @@ Suite *suite_plan(void)
 		conditions_see_captures,
 		conditions_see_the_tensors_of_the_source,
 		tensor_without_counterpart_is_dropped,
+		what_rules_assume_is_said_of_the_tensors_they_took,
 		copy_is_made_where_no_rule_made_it,
 		copy_is_not_made_where_a_rule_made_it,
 		copy_needs_its_condition,
