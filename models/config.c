@@ -23,6 +23,47 @@ struct config {
 	char *name; /* of the file, without directories */
 };
 
+/* The next number in a JSON text, and *p behind it; empty at the end. */
+static struct str next_number(const char **p, const char *end)
+{
+	struct str s = {NULL, 0};
+	bool quoted = false;
+
+	for (; *p < end; (*p)++) {
+		if (**p == '"')
+			quoted = !quoted;
+		else if (quoted && **p == '\\')
+			(*p)++;
+		else if (!quoted && **p && strchr("-0123456789", **p))
+			break;
+	}
+	s.p = *p;
+	while (*p < end && **p && strchr("+-.0123456789eE", **p))
+		(*p)++;
+	s.n = (size_t)(*p - s.p);
+	return s;
+}
+
+/*
+ * Numbers keep their text, which cJSON forgets: as the valuestring of their
+ * nodes, which are in the order of the text.
+ */
+static bool keep_numbers(cJSON *j, const char **p, const char *end)
+{
+	for (; j; j = j->next) {
+		if (cJSON_IsNumber(j)) {
+			struct str s = next_number(p, end);
+
+			j->valuestring = strndup(s.p, s.n);
+			if (!j->valuestring)
+				return false;
+		}
+		if (!keep_numbers(j->child, p, end))
+			return false;
+	}
+	return true;
+}
+
 /* Nothing but white space stands behind end. */
 static bool only_space(struct str text, const char *end)
 {
@@ -48,7 +89,8 @@ int config_parse(struct config **out, struct str text, const char *name,
 				 name);
 	}
 	c->name = strdup(strrchr(name, '/') ? strrchr(name, '/') + 1 : name);
-	if (!c->name) {
+	end = text.p;
+	if (!c->name || !keep_numbers(c->root, &end, text.p + text.n)) {
 		config_free(c);
 		return error_nomem(err);
 	}
@@ -72,7 +114,7 @@ int config_open(struct config **out, const char *path, struct error *err)
 	return ret;
 }
 
-static struct value value_of(const cJSON *j)
+static struct value plain_value(const cJSON *j)
 {
 	if (cJSON_IsArray(j))
 		j = cJSON_GetArrayItem(j, 0);
@@ -85,7 +127,15 @@ static struct value value_of(const cJSON *j)
 	if (cJSON_IsNumber(j) && fabs(j->valuedouble) <= EXACT_MAX &&
 	    floor(j->valuedouble) == j->valuedouble)
 		return value_int((int64_t)j->valuedouble);
-	return (struct value){VALUE_OTHER, 0, {NULL, 0}};
+	return (struct value){.kind = VALUE_OTHER};
+}
+
+static struct value value_of(const cJSON *j)
+{
+	struct value v = plain_value(j);
+
+	v.json = j;
+	return v;
 }
 
 /* A member of an object, or an element of a list. */

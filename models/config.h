@@ -18,7 +18,8 @@ int config_parse(struct config **out, struct str text, const char *name,
 /*
  * The value of a dotted key ("text_config.hidden_size"). Missing keys and
  * null have no value; a list is its first element, and "list.1" its second; c
- * may be NULL. Texts are borrowed from c.
+ * may be NULL. Texts are borrowed from c, as is the whole of it, json, whose
+ * numbers have their text as valuestring.
  */
 struct value config_get(const struct config *c, struct str key);
 

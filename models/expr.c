@@ -383,6 +383,8 @@ static struct value eval(const struct node *n, const struct expr_env *env);
 
 static struct value divide(int64_t a, int64_t b, const struct expr_env *env)
 {
+	if (b != 0 && a % b != 0 && env->fractions)
+		return value_real((double)a / (double)b);
 	if (b == 0 || a % b != 0) {
 		if (env->why && !env->why->len)
 			strbuf_addf(env->why,

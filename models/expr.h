@@ -6,7 +6,8 @@
  *   numbers, 'text', true, false, names (dotted), has NAME, count NAME,
  *   X if COND: nothing where COND does not hold
  *
- * `/` is exact division: it has no value where there is a remainder. An
+ * `/` is exact division: it has no value where there is a remainder, unless
+ * fractions are wanted, which are the end of a calculation. An
  * operation on a missing value has no value; in a condition that is false.
  * A missing value equals nothing, itself included.
  */
@@ -30,6 +31,7 @@ struct expr_env {
 	/* tensors whose names match the template of a `count` */
 	struct value (*count)(const void *ctx, struct str name);
 	const void *ctx;
+	bool fractions; /* `/` gives one where there is a remainder */
 	/* may be NULL; if empty, receives "24 / 5 is not a whole number" */
 	struct strbuf *why;
 };

@@ -128,7 +128,7 @@ static void try_axis(struct scope *s, size_t k, const struct expr *alt,
 
 	if (v.kind != VALUE_NONE) { /* VALUE_OTHER: there, but no size */
 		s->axes[k] = v.kind == VALUE_INT
-				     ? v
+				     ? value_int(v.num)
 				     : (struct value){.kind = VALUE_OTHER};
 		s->by[k] = alt;
 	} else if (why.n > mark && !str_ends(why, ")")) {

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* Filling in the `config` of a table; see supply.h. */
+/* Filling in the `config` and `yaml` of a table; see supply.h. */
 #include "models/supply.h"
 
 #include <cjson/cJSON.h>
@@ -7,18 +7,23 @@
 #include <stdlib.h>
 
 #include "models/match.h"
+#include "models/yaml.h"
 
 /* A key whose name ends so holds a list of one. */
 #define LIST_SUFFIX "[]"
+
+/* One whose name ends so is left out where nothing tells it. */
+#define OPTIONAL_SUFFIX "?"
 
 /* The type of the weights: transformers' key for it, where nobody set it. */
 #define DTYPE_KEY "torch_dtype"
 
 struct supplier {
 	const struct scope *s;
-	const struct plan *p;
+	const struct config_form *form;
+	const struct tensor_set *tensors; /* of the side that it is for */
 	int64_t *shown; /* [naxes] what shapes and names show; -1: nothing */
-	size_t nkeys;	/* of the table's config_keys, filled so far */
+	size_t nkeys;	/* of the form's keys, filled so far */
 	struct strbuf *missing;
 };
 
@@ -104,7 +109,7 @@ static struct value lookup(const void *ctx, struct str name)
 	if (v.kind == VALUE_NONE && a && sp->shown[a - sp->s->table->axes] >= 0)
 		return value_int(sp->shown[a - sp->s->table->axes]);
 	if (v.kind == VALUE_NONE && str_is(name, DTYPE_KEY))
-		return dtype_of(&sp->p->target);
+		return dtype_of(sp->tensors);
 	return v;
 }
 
@@ -125,18 +130,20 @@ static bool has_tensor(const void *ctx, unsigned k)
 {
 	const struct has_env *e = ctx;
 
-	return tensor_set_find(&e->sp->p->target, expr_has(e->expr, k)) != NULL;
+	return tensor_set_find(e->sp->tensors, expr_has(e->expr, k)) != NULL;
 }
 
 static struct value first_value(const struct supplier *sp,
-				const struct config_key *key)
+				const struct form_key *key)
 {
 	struct value v = VALUE_MISSING;
 
 	for (size_t i = 0; i < key->nalts && v.kind == VALUE_NONE; i++) {
 		struct has_env e = {sp, key->alts[i]};
-		struct expr_env env = {
-			.lookup = lookup_has, .has = has_tensor, .ctx = &e};
+		struct expr_env env = {.lookup = lookup_has,
+				       .has = has_tensor,
+				       .ctx = &e,
+				       .fractions = true};
 
 		v = expr_eval(key->alts[i], &env);
 	}
@@ -167,27 +174,68 @@ static cJSON *json_of_text(struct str s)
 	return j;
 }
 
+/* Numbers are written as config.json has them. */
+static void write_verbatim(cJSON *j)
+{
+	for (; j; j = j->next) {
+		if (cJSON_IsNumber(j) && j->valuestring)
+			j->type = cJSON_Raw;
+		write_verbatim(j->child);
+	}
+}
+
+static cJSON *json_of_key(const cJSON *key)
+{
+	cJSON *j = cJSON_Duplicate(key, true);
+
+	write_verbatim(j);
+	return j;
+}
+
 static cJSON *json_of(struct value v)
 {
+	if (v.json)
+		return json_of_key(v.json);
 	switch (v.kind) {
 	case VALUE_BOOL:
 		return cJSON_CreateBool(v.num != 0);
 	case VALUE_INT:
 		return cJSON_CreateNumber((double)v.num);
+	case VALUE_REAL:
+		return cJSON_CreateNumber(v.real);
 	default:
 		return json_of_text(v.text);
 	}
 }
 
-static bool add(cJSON *into, const char *key, cJSON *item)
+/* A key of a form, without what it ends in. */
+struct form_name {
+	struct str name;
+	bool list;     /* "x[]": a list of one */
+	bool optional; /* "x?": left out without a word where nothing tells */
+};
+
+static struct form_name form_name(const char *key)
 {
-	size_t n = strlen(key), suffix = strlen(LIST_SUFFIX);
-	bool list = n > suffix && strcmp(key + n - suffix, LIST_SUFFIX) == 0;
-	char *name = strndup(key, list ? n - suffix : n);
-	cJSON *holder = list ? cJSON_CreateArray() : item;
+	struct form_name f = {.name = str_of(key)};
+
+	f.optional = str_ends(f.name, OPTIONAL_SUFFIX);
+	if (f.optional)
+		f.name.n -= strlen(OPTIONAL_SUFFIX);
+	f.list = str_ends(f.name, LIST_SUFFIX);
+	if (f.list)
+		f.name.n -= strlen(LIST_SUFFIX);
+	return f;
+}
+
+/* item is taken. */
+static bool add(cJSON *into, const struct form_name *f, cJSON *item)
+{
+	char *name = strndup(f->name.p, f->name.n);
+	cJSON *holder = f->list ? cJSON_CreateArray() : item;
 	bool ok = name && item && holder;
 
-	if (ok && list)
+	if (ok && f->list)
 		ok = cJSON_AddItemToArray(holder, item);
 	ok = ok && cJSON_AddItemToObject(into, name, holder);
 	if (!ok)
@@ -196,10 +244,39 @@ static bool add(cJSON *into, const char *key, cJSON *item)
 	return ok;
 }
 
-static void note_missing(struct supplier *sp, const char *key)
+static bool fill(struct supplier *sp, const cJSON *form, cJSON *into);
+
+/* An object none of whose members is known is left out, if it may be. */
+static bool fill_object(struct supplier *sp, const cJSON *e,
+			const struct form_name *f, cJSON *into)
 {
-	strbuf_adds(sp->missing, sp->missing->len ? ", " : "");
-	strbuf_adds(sp->missing, key);
+	size_t mark = sp->missing->len;
+	cJSON *object = cJSON_CreateObject();
+	bool ok = object && fill(sp, e, object);
+
+	if (ok && f->optional && !object->child) {
+		sp->missing->len = mark;
+		cJSON_Delete(object);
+		return true;
+	}
+	if (ok)
+		return add(into, f, object);
+	cJSON_Delete(object);
+	return false;
+}
+
+static bool fill_value(struct supplier *sp, const struct form_name *f,
+		       cJSON *into)
+{
+	struct value v = first_value(sp, &sp->form->keys[sp->nkeys++]);
+
+	if (v.kind != VALUE_NONE && (v.kind != VALUE_OTHER || v.json))
+		return add(into, f, json_of(v));
+	if (!f->optional) {
+		strbuf_adds(sp->missing, sp->missing->len ? ", " : "");
+		strbuf_addstr(sp->missing, f->name);
+	}
+	return true;
 }
 
 /* The members of form, in the order in which the table was loaded. */
@@ -208,56 +285,74 @@ static bool fill(struct supplier *sp, const cJSON *form, cJSON *into)
 	bool ok = true;
 
 	for (const cJSON *e = form->child; e && ok; e = e->next) {
-		struct value v;
+		struct form_name f = form_name(e->string);
 
-		if (cJSON_IsObject(e)) {
-			cJSON *object =
-				cJSON_AddObjectToObject(into, e->string);
-
-			ok = object && fill(sp, e, object);
-			continue;
-		}
-		v = first_value(sp, &sp->s->table->config_keys[sp->nkeys++]);
-		if (v.kind == VALUE_NONE || v.kind == VALUE_OTHER)
-			note_missing(sp, e->string);
-		else
-			ok = add(into, e->string, json_of(v));
+		ok = cJSON_IsObject(e) ? fill_object(sp, e, &f, into)
+				       : fill_value(sp, &f, into);
 	}
 	return ok;
 }
 
-static int supply(struct supplier *sp, struct strbuf *json)
-{
-	struct str form_text = sp->s->table->config_text;
-	cJSON *form = cJSON_ParseWithLength(form_text.p, form_text.n);
-	cJSON *out = cJSON_CreateObject();
-	char *text = NULL;
+/* ---- as a text ---- */
 
-	if (form && out && fill(sp, form, out))
-		text = cJSON_Print(out);
+static bool print_json(const cJSON *j, struct strbuf *out)
+{
+	char *text = cJSON_Print(j);
+
 	if (text) {
-		strbuf_adds(json, text);
-		strbuf_addc(json, '\n');
+		strbuf_adds(out, text);
+		strbuf_addc(out, '\n');
 	}
 	cJSON_free(text);
-	cJSON_Delete(form);
-	cJSON_Delete(out);
-	return text && !json->failed && !sp->missing->failed ? 0 : -ENOMEM;
+	return text;
 }
 
-int config_supply(const struct scope *s, const struct plan *p,
-		  struct strbuf *json, struct strbuf *missing,
-		  struct error *err)
+static int supply(struct supplier *sp,
+		  bool (*print)(const cJSON *j, struct strbuf *out),
+		  struct strbuf *out)
 {
-	struct supplier sp = {.s = s, .p = p, .missing = missing};
+	struct str text = sp->form->text;
+	cJSON *form = cJSON_ParseWithLength(text.p, text.n);
+	cJSON *j = cJSON_CreateObject();
+	bool ok = form && j && fill(sp, form, j) && print(j, out);
+
+	cJSON_Delete(form);
+	cJSON_Delete(j);
+	return ok && !out->failed && !sp->missing->failed ? 0 : -ENOMEM;
+}
+
+/* shown: the tensors of the side whose configuration it is, for `has`. */
+static int supply_form(const struct scope *s, const struct config_form *form,
+		       const struct tensor_set *shown,
+		       bool (*print)(const cJSON *j, struct strbuf *out),
+		       struct strbuf *out, struct strbuf *missing,
+		       struct error *err)
+{
+	struct supplier sp = {
+		.s = s, .form = form, .tensors = shown, .missing = missing};
 	int ret;
 
-	if (!s->table->config_text.n)
+	if (!form->text.n)
 		return 0;
 	sp.shown = calloc(s->table->naxes + 1, sizeof(*sp.shown));
 	ret = sp.shown ? show_all(&sp) : -ENOMEM;
 	if (!ret)
-		ret = supply(&sp, json);
+		ret = supply(&sp, print, out);
 	free(sp.shown);
 	return ret ? error_nomem(err) : 0;
+}
+
+int config_supply(const struct scope *s, const struct tensor_set *shown,
+		  struct strbuf *json, struct strbuf *missing,
+		  struct error *err)
+{
+	return supply_form(s, &s->table->config, shown, print_json, json,
+			   missing, err);
+}
+
+int yaml_supply(const struct scope *s, struct strbuf *yaml,
+		struct strbuf *missing, struct error *err)
+{
+	return supply_form(s, &s->table->yaml, s->src, yaml_add, yaml, missing,
+			   err);
 }

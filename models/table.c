@@ -389,6 +389,7 @@ static const struct {
 	{"refuse", take_refuse},
 	{"sides", take_sides},
 	{"config", table_take_config},
+	{"yaml", table_take_yaml},
 	{"parts", need_object},
 	{"axes", NULL},
 	{"options", NULL},
@@ -543,11 +544,10 @@ static bool any_mentions(const struct expr *const *v, size_t n, struct str name)
 	return false;
 }
 
-static bool config_mentions(const struct table *t, struct str name)
+static bool form_mentions(const struct config_form *f, struct str name)
 {
-	for (size_t i = 0; i < t->nconfig_keys; i++)
-		if (any_mentions(t->config_keys[i].alts,
-				 t->config_keys[i].nalts, name))
+	for (size_t i = 0; i < f->nkeys; i++)
+		if (any_mentions(f->keys[i].alts, f->keys[i].nalts, name))
 			return true;
 	return false;
 }
@@ -556,8 +556,9 @@ bool table_mentions_in(const struct table *t, unsigned space, struct str name)
 {
 	const struct space *sp = &t->spaces[space];
 
-	if (space == 0 && (any_mentions(t->detect, t->ndetect, name) ||
-			   config_mentions(t, name)))
+	if (space == 0 &&
+	    (any_mentions(t->detect, t->ndetect, name) ||
+	     form_mentions(&t->config, name) || form_mentions(&t->yaml, name)))
 		return true;
 	for (size_t i = sp->axis; i < sp->axis + sp->naxes; i++)
 		if (any_mentions(t->axes[i].alts, t->axes[i].nalts, name))

@@ -61,10 +61,15 @@ struct table_option {
 	unsigned nvalues;
 };
 
-/* A member of the config.json that a table supplies. */
-struct config_key {
-	const struct expr *const *alts; /* [nalts] the first with a value */
-	size_t nalts;
+/* A configuration that a table supplies: JSON with expressions for values. */
+struct config_form {
+	struct str text; /* or "" */
+	struct form_key {
+		const struct expr *const *alts; /* [nalts] the first with a
+						   value */
+		size_t nalts;
+	} * keys; /* [nkeys] of the values, in their order */
+	size_t nkeys;
 };
 
 /* A name whose type does not follow --dtype, as it is on either side. */
@@ -97,11 +102,9 @@ struct table {
 	size_t nwords;
 	struct keep *keep; /* [nkeep] */
 	size_t nkeep;
-	struct str config_text; /* of the left side's config.json, JSON with
-				   expressions for values; or "" */
-	struct config_key *config_keys; /* [nconfig_keys] in their order */
-	size_t nconfig_keys;
-	struct rule *rules; /* [nrules] in order, groups resolved */
+	struct config_form config; /* the left side's config.json */
+	struct config_form yaml;   /* of the right side's, what the model is */
+	struct rule *rules;	   /* [nrules] in order, groups resolved */
 	size_t nrules;
 };
 

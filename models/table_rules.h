@@ -68,8 +68,9 @@ int table_add_space(struct table_loader *l, const cJSON *root, unsigned *space);
 /* The same names as in *space, keys looked up under one more. */
 int table_move_space(struct table_loader *l, struct str key, unsigned *space);
 
-/* table_config.c: the key "config", a member of which is an expression. */
+/* table_config.c: the keys "config" and "yaml". */
 int table_take_config(struct table_loader *l, const cJSON *j);
+int table_take_yaml(struct table_loader *l, const cJSON *j);
 
 /* table_keep.c: the key "keep" of l->root, as for a rule of group g. */
 int table_take_keep(struct table_loader *l, struct group *g);

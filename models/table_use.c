@@ -90,7 +90,7 @@ static bool merge(cJSON *root, cJSON *base)
 {
 	static const char *const keys[] = {"axes",  "options", "words",
 					   "keep",  "parts",   "rules",
-					   "sides", "config"};
+					   "sides", "config",  "yaml"};
 
 	for (size_t k = 0; k < sizeof(keys) / sizeof(keys[0]); k++) {
 		cJSON *mine = find(root, keys[k]), *its = find(base, keys[k]);

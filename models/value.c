@@ -10,6 +10,8 @@ bool value_true(struct value v)
 	case VALUE_BOOL:
 	case VALUE_INT:
 		return v.num != 0;
+	case VALUE_REAL:
+		return v.real != 0;
 	case VALUE_TEXT:
 		return v.text.n > 0;
 	case VALUE_OTHER:
@@ -71,6 +73,9 @@ void strbuf_add_value(struct strbuf *sb, struct value v)
 		break;
 	case VALUE_INT:
 		strbuf_addf(sb, "%lld", (long long)v.num);
+		break;
+	case VALUE_REAL:
+		strbuf_addf(sb, "%.17g", v.real);
 		break;
 	case VALUE_TEXT:
 		strbuf_addstr(sb, v.text);

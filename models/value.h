@@ -12,31 +12,41 @@ enum value_kind {
 	VALUE_NONE, /* missing, null, or not computable */
 	VALUE_BOOL,
 	VALUE_INT,
+	VALUE_REAL, /* a quotient that is not whole, where those are wanted */
 	VALUE_TEXT,
 	VALUE_OTHER, /* present but of no use here: an object, a fraction */
 };
 
+struct cJSON;
+
 struct value {
 	enum value_kind kind;
-	int64_t num;	 /* BOOL (0 or 1), INT */
-	struct str text; /* TEXT: borrowed */
+	int64_t num;		  /* BOOL (0 or 1), INT */
+	double real;		  /* REAL */
+	struct str text;	  /* TEXT: borrowed */
+	const struct cJSON *json; /* the key of config.json it is, or NULL */
 };
 
-#define VALUE_MISSING ((struct value){VALUE_NONE, 0, {NULL, 0}})
+#define VALUE_MISSING ((struct value){.kind = VALUE_NONE})
 
 static inline struct value value_int(int64_t n)
 {
-	return (struct value){VALUE_INT, n, {NULL, 0}};
+	return (struct value){.kind = VALUE_INT, .num = n};
 }
 
 static inline struct value value_bool(bool b)
 {
-	return (struct value){VALUE_BOOL, b, {NULL, 0}};
+	return (struct value){.kind = VALUE_BOOL, .num = b};
+}
+
+static inline struct value value_real(double x)
+{
+	return (struct value){.kind = VALUE_REAL, .real = x};
 }
 
 static inline struct value value_text(struct str s)
 {
-	return (struct value){VALUE_TEXT, 0, s};
+	return (struct value){.kind = VALUE_TEXT, .text = s};
 }
 
 /* As a condition. */

@@ -8,6 +8,7 @@
 #include "core/extents.h"
 #include "core/gather.h"
 #include "core/scaled.h"
+#include "view/model_config.h"
 
 static void add_tensor(const struct tensor *t, const char *word,
 		       struct strbuf *out)
@@ -195,12 +196,35 @@ static int explain(const struct view *v, struct str name, struct strbuf *out,
 	return out->failed ? error_nomem(err) : 0;
 }
 
+/* Of a config.json alone: the block `model_config`. */
+static int explain_config(const struct cli *c, struct error *err)
+{
+	struct strbuf out = STRBUF_INIT, missing = STRBUF_INIT;
+	int ret = model_config(&c->opt, &out, &missing, err);
+
+	if (!ret && missing.len)
+		strbuf_addf(&out, "# nothing tells, give with --set: %s\n",
+			    missing.p);
+	if (!ret)
+		ret = cli_write(out.p, out.len, err);
+	strbuf_release(&out);
+	strbuf_release(&missing);
+	return ret;
+}
+
 int cli_explain(const struct cli *c, struct error *err)
 {
 	struct strbuf out = STRBUF_INIT;
 	struct view *v;
-	int ret = cli_open(c, &v, err);
+	int ret;
 
+	if (c->nargs == 0 && c->opt.config)
+		return explain_config(c, err);
+	if (c->nargs != 2)
+		return error_set(err, ERR_USAGE,
+				 "usage: wconv explain SOURCE NAME, or wconv "
+				 "explain --config=SOURCE [OPTIONS]");
+	ret = cli_open(c, &v, err);
 	if (ret)
 		return ret;
 	ret = explain(v, str_of(c->args[1]), &out, err);

@@ -39,6 +39,8 @@ static const char help[] =
 	"  verify A B [--atol=X] [--rtol=X] [--tsv]\n"
 	"                                 whether two sources hold the same\n"
 	"  explain SOURCE NAME            where a parameter comes from\n"
+	"  explain --config=SOURCE        MindFormers' YAML of its "
+	"config.json\n"
 	"  models [--tsv]                 the rule tables there are\n"
 	"  check-rules FILE               whether a rule table is right\n"
 	"\n"
@@ -103,7 +105,7 @@ static const struct command {
 	{"convert", 2, 2, cli_convert, "wconv convert SOURCE DEST",
 	 " format force resume dry-run quiet "},
 	{"verify", 2, 2, cli_verify, "wconv verify A B", " atol rtol tsv "},
-	{"explain", 2, 2, cli_explain, "wconv explain SOURCE NAME", ""},
+	{"explain", 0, 2, cli_explain, "wconv explain SOURCE NAME", ""},
 	{"models", 0, 0, cli_models, "wconv models", " tsv "},
 	{"check-rules", 1, 1, cli_check_rules, "wconv check-rules FILE", ""},
 };

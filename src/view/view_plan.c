@@ -87,8 +87,8 @@ static int supply_config(struct view *v, struct error *err)
 
 	if (own || !str_is(v->table->sides[v->side.shown], "hf"))
 		return 0;
-	return config_supply(&v->scope, &v->plan, &v->supplied, &v->missing,
-			     err);
+	return config_supply(&v->scope, &v->plan.target, &v->supplied,
+			     &v->missing, err);
 }
 
 int view_make_plan(struct view *v, struct error *err)

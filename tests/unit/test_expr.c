@@ -55,7 +55,7 @@ static struct value lookup(const void *ctx, struct str name)
 	if (str_is(name, "empty"))
 		return value_text(str_of(""));
 	if (str_is(name, "object"))
-		return (struct value){VALUE_OTHER, 0, {NULL, 0}};
+		return (struct value){.kind = VALUE_OTHER};
 	return VALUE_MISSING;
 }
 
