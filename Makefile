@@ -36,6 +36,7 @@ FS_OBJ = $(patsubst %.c,$(O)/%.o,$(wildcard fs/*.c))
 CLI_OBJ = $(patsubst %.c,$(O)/%.o,$(wildcard src/cli/*.c))
 UNIT_OBJ = $(UNIT_SRC:%.c=$(O)/%.o)
 TOOLS = $(addprefix $(B)/tests/,readers faultfs soak make_model)
+BENCH_TOOLS = $(addprefix $(B)/tests/,make_model nullfs reader)
 FUZZERS = $(patsubst tests/fuzz/%.c,$(B)/tests/%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_MAIN ?= $(O)/tests/fuzz/replay.o
 
@@ -43,6 +44,7 @@ all: $(B)/wconvfs $(B)/wconv ## build wconvfs and wconv (the default)
 
 $(O)/fs/%.o $(B)/wconvfs: private PKG = fuse3
 $(O)/tests/mount/faultfs.o $(B)/tests/faultfs: private PKG = fuse3
+$(O)/tests/bench/nullfs.o $(B)/tests/nullfs: private PKG = fuse3
 $(O)/tests/unit/%.o $(B)/tests/unit: private PKG = check
 
 # tests/unit/test_NAME.c is the suite NAME: a new file is a new suite.
@@ -61,9 +63,11 @@ $(B)/tests/readers: $(O)/tests/mount/readers.o
 $(B)/tests/faultfs: $(O)/tests/mount/faultfs.o
 $(B)/tests/soak: $(O)/tests/mount/soak.o
 $(B)/tests/make_model: $(O)/tests/bench/make_model.o
+$(B)/tests/nullfs: $(O)/tests/bench/nullfs.o
+$(B)/tests/reader: $(O)/tests/bench/reader.o
 $(FUZZERS): $(B)/tests/%: $(O)/tests/fuzz/%.o $(O)/tests/fuzz/fuzz.o \
 	$(FUZZ_MAIN) $(B)/libwconv.a
-$(B)/wconvfs $(B)/wconv $(B)/tests/unit $(TOOLS) $(FUZZERS):
+$(B)/wconvfs $(B)/wconv $(B)/tests/unit $(sort $(TOOLS) $(BENCH_TOOLS)) $(FUZZERS):
 	@mkdir -p $(@D)
 	$(call say,LINK)$(CC) $(FLAGS) -Wl,--as-needed $(LDFLAGS) -o $@ $^ \
 		$(call pkg,libs,$(PKG) $(LIB_PKG)) -lm
@@ -125,8 +129,8 @@ tsan: ## the tests under ThreadSanitizer, in BUILD/tsan
 soak: all $(TOOLS) ## 64 readers at random for 10 minutes
 	@BUILD='$(B)' SOAK_SECONDS=600 TEST_TIMEOUT=900 sh tests/run mount/soak
 
-bench: ## measure (arrives in a later part)
-	@echo 'bench: the benchmarks are not part of this version yet.'
+bench: all $(BENCH_TOOLS) ## measure, against peers of the same run
+	@BUILD='$(B)' python3 tests/bench/bench.py $(PARTS)
 
 # The programs without replay.c, with libFuzzer.
 fuzzers:
