@@ -50,6 +50,8 @@ static const char help[] =
 "  --tie=HOW          tied tensors: auto, emit or drop\n"
 "  --keep-extra       the state of training too\n"
 "  --check-crc        compare the checksum of a ckpt first\n"
+"  --template=CKPT    a checkpoint whose names are wanted, in its order\n"
+"  --map=FILE         the source's name of each of them, as JSON\n"
 "  --key=PATH         where the weights are in a PyTorch file\n"
 "  --partial          pass on names that no rule matches\n"
 "  --shard-size=SIZE  size of shards, such as 5GB\n"

@@ -6,20 +6,28 @@
 
 #include "core/slurp.h"
 #include "models/builtin.h"
+#include "models/map.h"
 
 /* Far more than any table of rules has. */
 #define RULES_MAX_NBYTES (UINT64_C(4) << 20)
 
-static int add(struct models *m, struct str text, const char *origin,
-	       struct error *err)
+static int grow(struct models *m, struct error *err)
 {
 	struct table **v = realloc(m->v, (m->n + 1) * sizeof(struct table *));
-	int ret;
 
 	if (!v)
 		return error_nomem(err);
 	m->v = v;
-	ret = table_parse(&v[m->n], text, origin, err);
+	return 0;
+}
+
+static int add(struct models *m, struct str text, const char *origin,
+	       struct error *err)
+{
+	int ret = grow(m, err);
+
+	if (!ret)
+		ret = table_parse(&m->v[m->n], text, origin, err);
 	if (!ret)
 		m->n++;
 	return ret;
@@ -252,4 +260,39 @@ int models_choose(const struct models *m, const char *name,
 		return ret;
 	return error_set(err, ERR_MODEL, "%.*s: %.*s", STR_ARG((*out)->model),
 			 STR_ARG((*out)->refuse));
+}
+
+/* The table that is detected among those whose rules ask for a map. */
+static const struct table *detected_for_map(const struct models *m,
+					    const struct side_query *q)
+{
+	for (size_t i = 0; i < m->n; i++)
+		if (table_mentions(m->v[i], str_of("map")) &&
+		    detected(m->v[i], q))
+			return m->v[i];
+	return NULL;
+}
+
+int models_choose_map(struct models *m, const char *map, const char *name,
+		      const struct side_query *q, const struct table **out,
+		      struct error *err)
+{
+	const struct table *under = detected_for_map(m, q);
+	int ret = 0;
+
+	if (m->user)
+		return error_set(err, ERR_USAGE,
+				 "--rules and --map: names are by the one or "
+				 "by the other");
+	if (name)
+		ret = models_choose(m, name, q, &under, err);
+	if (!ret)
+		ret = grow(m, err);
+	if (!ret)
+		ret = map_open(&m->v[m->n], map, under ? under->model.p : NULL,
+			       err);
+	if (ret)
+		return ret;
+	*out = m->user = m->v[m->n++];
+	return 0;
 }

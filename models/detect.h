@@ -32,4 +32,13 @@ int models_choose(const struct models *m, const char *name,
 		  const struct side_query *q, const struct table **out,
 		  struct error *err);
 
+/*
+ * The table of a map of names (models/map.h), which becomes the user's.
+ * Before its names come the rules of the table called `name`; without a name
+ * those of the one that is detected, if its rules are made for a map.
+ */
+int models_choose_map(struct models *m, const char *map, const char *name,
+		      const struct side_query *q, const struct table **out,
+		      struct error *err);
+
 #endif

@@ -2,6 +2,8 @@
 /* Matching tensors with rules; see match.h. */
 #include "models/match.h"
 
+#include "models/template.h"
+
 static struct value lookup_space(const void *ctx, struct str name)
 {
 	return space_lookup(ctx, name);
@@ -211,7 +213,10 @@ enum match_stage match_rule(const struct scope *s, const struct rule *r,
 		return MATCH_RANGE;
 	if (!fits(s, r, slot, t, why))
 		return MATCH_FIT;
-	return find_parts(s, out, t, scratch, why) ? MATCH_YES : MATCH_PARTS;
+	if (!find_parts(s, out, t, scratch, why))
+		return MATCH_PARTS;
+	return template_allows(s, out, scratch, why) ? MATCH_YES
+						     : MATCH_TEMPLATE;
 }
 
 bool match_tensor(const struct scope *s, const struct tensor *t,

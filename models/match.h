@@ -21,6 +21,7 @@ enum match_stage {
 	MATCH_RANGE, /* a capture is past its range */
 	MATCH_FIT,   /* the shape does not fit the pattern */
 	MATCH_PARTS, /* another tensor of the rule is missing or does not fit */
+	MATCH_TEMPLATE, /* the template wants nothing of what it makes */
 	MATCH_YES,
 };
 

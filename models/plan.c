@@ -7,6 +7,7 @@
 
 #include "models/near.h"
 #include "models/plan_build.h"
+#include "models/template.h"
 
 /*
  * The first member of a family is looked for among this many: a model whose
@@ -238,6 +239,21 @@ static int refuse_unmapped(struct plan_builder *b, const uint32_t *v, size_t n)
 
 /* ---- the plan ---- */
 
+/* No rule takes source tensor i. */
+static int pass(struct plan_builder *b, uint32_t i, uint32_t *unmapped,
+		size_t *n)
+{
+	unmapped[(*n)++] = i;
+	return b->o->partial ? plan_add_passed(b, i) : 0;
+}
+
+/* No tensor of the template is made of source tensor i. */
+static int leave(struct plan_builder *b, uint32_t i)
+{
+	b->used[i] = true;
+	return drop(b, i, NULL);
+}
+
 static int take_all(struct plan_builder *b, uint32_t *unmapped, size_t *n)
 {
 	for (uint32_t i = 0; i < b->src->n; i++) {
@@ -248,9 +264,8 @@ static int take_all(struct plan_builder *b, uint32_t *unmapped, size_t *n)
 		if (b->used[i])
 			continue;
 		if (!match_tensor(b->scope, t, &m, &b->scratch)) {
-			unmapped[(*n)++] = i;
-			if (b->o->partial)
-				ret = plan_add_passed(b, i);
+			ret = b->scope->template ? leave(b, i)
+						 : pass(b, i, unmapped, n);
 		} else if (!m.rule->nnames[1 - b->scope->from]) {
 			b->used[i] = true;
 			ret = drop(b, i, m.rule);
@@ -293,7 +308,7 @@ static int prove(const struct plan_builder *b, size_t nunmapped)
 }
 
 struct place {
-	uint32_t first; /* source index of its first byte */
+	uint32_t first; /* see place_of */
 	uint32_t nth;	/* as it was made */
 };
 
@@ -304,6 +319,24 @@ static int by_place(const void *pa, const void *pb)
 	if (a->first != b->first)
 		return a->first < b->first ? -1 : 1;
 	return a->nth < b->nth ? -1 : 1;
+}
+
+/* Where a target stands: as the template has it, or at its first source. */
+static uint32_t place_of(const struct plan_builder *b, size_t i)
+{
+	const struct tensor_set *template = b->scope->template;
+	const struct origin *o = &b->plan->origins[i];
+	const struct tensor *t = NULL;
+	uint32_t first = o->sources[0];
+
+	if (template)
+		t = tensor_set_find(template, b->plan->target.v[i].name);
+	if (t)
+		return (uint32_t)(t - template->v);
+	for (uint32_t k = 1; k < o->nsources; k++)
+		if (o->sources[k] < first)
+			first = o->sources[k];
+	return first;
 }
 
 /*
@@ -319,14 +352,8 @@ static int sort_targets(struct plan_builder *b)
 	uint32_t *order = calloc(n + 1, sizeof(*order));
 	int ret = v && origins && order ? 0 : -ENOMEM;
 
-	for (size_t i = 0; i < n && !ret; i++) {
-		const struct origin *o = &p->origins[i];
-
-		v[i] = (struct place){o->sources[0], (uint32_t)i};
-		for (uint32_t k = 1; k < o->nsources; k++)
-			if (o->sources[k] < v[i].first)
-				v[i].first = o->sources[k];
-	}
+	for (size_t i = 0; i < n && !ret; i++)
+		v[i] = (struct place){place_of(b, i), (uint32_t)i};
 	if (!ret)
 		qsort(v, n, sizeof(*v), by_place);
 	for (size_t i = 0; i < n && !ret; i++) {
@@ -366,6 +393,8 @@ static int build(struct plan_builder *b)
 		ret = b->plan->notes.failed ? error_nomem(b->err)
 					    : plan_add_copies(b);
 	}
+	if (!ret && b->scope->template)
+		ret = template_check(b);
 	if (!ret)
 		ret = sort_targets(b);
 	if (!ret)

@@ -41,7 +41,7 @@ struct plan {
 	struct arena arena;	/* sources of the origins */
 	struct dropped {
 		uint32_t source;
-		const struct rule *rule;
+		const struct rule *rule; /* NULL: the template wants it not */
 	} * dropped; /* [ndropped] source tensors without counterpart */
 	size_t ndropped;
 	size_t npassed;	     /* target tensors that are PASSED */

@@ -380,6 +380,8 @@ static int copy_one(struct plan_builder *b, const struct rule *r, size_t k,
 	t.name = strbuf_str(&b->scratch);
 	if (tensor_set_find(&b->plan->target, t.name))
 		return 0; /* another rule made it */
+	if (b->scope->template && !tensor_set_find(b->scope->template, t.name))
+		return 0;
 	from.rule = r;
 	from.kind = ORIGIN_COPY;
 	return push(b, &t, from);

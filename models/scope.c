@@ -48,6 +48,8 @@ static struct value lookup_key(const struct scope *s, unsigned space,
 		return value_parse(set->value);
 	if (str_is(name, "adapter"))
 		return value_bool(s->adapter);
+	if (s->template && str_is(name, "template"))
+		return value_bool(true);
 	return lookup_config(s, space, name);
 }
 
@@ -363,6 +365,16 @@ static int check_setting(const struct scope *s, const struct setting *set,
 	return ret;
 }
 
+/* The values of all options and axes. */
+static int compute(struct scope *s, struct error *err)
+{
+	int ret = set_options(s, err);
+
+	if (!ret && s->from == 1)
+		ret = scope_settle(s, err);
+	return ret ? ret : compute_axes(s, err);
+}
+
 int scope_init(struct scope *s, const struct table *table,
 	       const struct config *config, const struct tensor_set *src,
 	       int from, bool adapter, const struct setting *settings,
@@ -387,11 +399,14 @@ int scope_init(struct scope *s, const struct table *table,
 		return error_nomem(err);
 	for (size_t i = 0; i < nsettings && !ret; i++)
 		ret = check_setting(s, &settings[i], err);
-	if (!ret)
-		ret = set_options(s, err);
-	if (!ret && from == 1)
-		ret = scope_settle(s, err);
-	return ret ? ret : compute_axes(s, err);
+	return ret ? ret : compute(s, err);
+}
+
+int scope_use_template(struct scope *s, const struct tensor_set *template,
+		       struct error *err)
+{
+	s->template = template;
+	return compute(s, err);
 }
 
 static bool axis_size(const void *ctx, struct str name, uint64_t *out)

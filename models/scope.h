@@ -30,7 +30,9 @@ struct scope {
 	struct space_scope spaces[TABLE_MAX_SPACES];
 	const struct config *config; /* or NULL */
 	const struct tensor_set *src;
-	int from;     /* the side that src is */
+	int from; /* the side that src is */
+	/* what is wanted of the other side, or NULL: models/template.h */
+	const struct tensor_set *template;
 	bool adapter; /* src is a PEFT adapter: the name `adapter` is true */
 	const struct setting *settings; /* [nsettings] borrowed */
 	size_t nsettings;
@@ -51,6 +53,13 @@ int scope_init(struct scope *s, const struct table *table,
 	       const struct config *config, const struct tensor_set *src,
 	       int from, bool adapter, const struct setting *settings,
 	       size_t nsettings, struct error *err);
+
+/*
+ * From now on rules make what a template of the other side has, and nothing
+ * else; the name `template` is true. It must outlive the scope.
+ */
+int scope_use_template(struct scope *s, const struct tensor_set *template,
+		       struct error *err);
 
 /* The value of a name in a space; scope_lookup: in the table's own. */
 struct value space_lookup(const struct space_scope *in, struct str name);

@@ -5,7 +5,8 @@
 # wconvfs, an argument a line: --dtype=X and --set=KEY=VALUE as case.json has
 # them, and --model=NAME where there is no config.json to tell, where it is that
 # of deepseek3 as well, or the options name one. `back`: the options of MindSpore
-# to HuggingFace, with --config. It reads the one layout in which the case.json
+# to HuggingFace, with --config, and what is in hf/ as the template of a case
+# that has one. It reads the one layout in which the case.json
 # files are written: a key a line.
 set -eu
 
@@ -15,10 +16,12 @@ options=options
 if [ "${2-}" = back ]; then
 	echo --to=hf
 	[ $named = 1 ] || echo "--config=$1/hf/config.json"
-	! grep -q '^  "reverse_options": {$' "$1/case.json" ||
+	! grep -q '^ *"reverse_options": {$' "$1/case.json" ||
 		options=reverse_options
 fi
-awk -v named="$named" -v options="$options" '
+back=
+[ "${2-}" != back ] || [ ! -d "$1/hf" ] || back=$1/hf
+awk -v dir="$1" -v back="$back" -v named="$named" -v options="$options" '
 	function value(s) {
 		sub(/^[^:]*: */, "", s)
 		sub(/,$/, "", s)
@@ -30,13 +33,19 @@ awk -v named="$named" -v options="$options" '
 		sub(/".*/, "", s)
 		return s
 	}
-	/^  "model":/ && (named || value($0) == "deepseekv3") {
+	/^ +"model":/ && !inside && (named || value($0) == "deepseekv3") {
 		model = value($0)
 	}
-	$0 == "  \"" options "\": {" { inside = 1; next }
-	/^  }/ { inside = 0 }
+	$0 ~ "^ +\"" options "\": {$" { inside = 1; next }
+	/^ +}/ { inside = 0 }
 	inside && key($0) == "model" { model = value($0); next }
 	inside && key($0) == "dtype" { print "--dtype=" value($0); next }
+	inside && key($0) == "pth" { next }
+	inside && key($0) == "template" && back { print "--template=" back; next }
+	inside && key($0) ~ /^(template|map)$/ {
+		print "--" key($0) "=" dir "/" value($0)
+		next
+	}
 	inside { print "--set=" key($0) "=" value($0) }
 	END { if (model) print "--model=" model }
 ' "$1/case.json"

@@ -44,22 +44,24 @@ hashes() {
 	sort "$tmp/hash" >"$tmp/got"
 }
 
-# records DIR CKPT - model.ckpt of DIR/hf holds the records of CKPT.
+# records SOURCE CKPT - model.ckpt of SOURCE holds the records of CKPT.
 records() {
 	sh tests/records.sh "$2" >"$tmp/want"
 	# shellcheck disable=SC2086
-	"$BUILD/wconv" cat $args "$1/hf" model.ckpt >"$tmp/ckpt" \
+	"$BUILD/wconv" cat $args "$1" model.ckpt >"$tmp/ckpt" \
 		2>"$tmp/err" || echo "exit code $?" >>"$tmp/err"
 	sh tests/records.sh "$tmp/ckpt" >"$tmp/got"
 }
 
 forward() {
 	case_args "$1"
-	hashes "$1/ms.tsv" "$1/hf"
+	source=$1/hf
+	[ -e "$source" ] || source=$1/input.pth
+	hashes "$1/ms.tsv" "$source"
 	show "$name" 'wconv hash equals the table'
 	for ckpt in "$1"/ms/*.ckpt; do
 		[ -e "$ckpt" ] || continue
-		records "$1" "$ckpt"
+		records "$source" "$ckpt"
 		show "$name" 'model.ckpt holds the same records'
 	done
 }
@@ -114,7 +116,7 @@ original() {
 for dir in tests/golden/*/; do
 	dir=${dir%/}
 	name=${dir##*/}
-	if [ -e "$dir/ms.tsv" ] && [ -n "$(find "$dir/hf" \
+	if [ -e "$dir/ms.tsv" ] && [ -n "$(find "$dir/hf" "$dir/input.pth" \
 		-name '*.safetensors' -o -name '*.bin' -o -name '*.pth' \
 		-o -name '*.pt' 2>"$tmp/err")" ]; then
 		forward "$dir"

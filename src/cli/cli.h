@@ -11,7 +11,7 @@
 /* What the command line says. */
 struct cli {
 	struct view_options opt;
-	bool tsv, json, tree, totals, force, resume, dry_run, quiet;
+	bool tsv, json, tree, totals, force, resume, dry_run, quiet, init;
 	uint64_t given;	    /* which of main's own_options, bit by bit */
 	const char *range;  /* --range, or NULL */
 	bool one_file;	    /* DEST is a file of that format, whatever its
@@ -31,6 +31,7 @@ int cli_models(const struct cli *c, struct error *err);
 int cli_stat(const struct cli *c, struct error *err);
 int cli_verify(const struct cli *c, struct error *err);
 int cli_convert(const struct cli *c, struct error *err);
+int cli_map(const struct cli *c, struct error *err);
 int cli_check_rules(const struct cli *c, struct error *err);
 
 /* The same with the script's command line, which ends in NULL. */

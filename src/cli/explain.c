@@ -166,10 +166,15 @@ static void explain_source(const struct view *v, uint32_t i, struct strbuf *out)
 
 	strbuf_adds(out, "a tensor of the source\n");
 	add_source(&view_sources(v)->v[i], out);
-	for (size_t k = 0; k < p->ndropped; k++)
-		if (p->dropped[k].source == i)
+	for (size_t k = 0; k < p->ndropped; k++) {
+		if (p->dropped[k].source != i)
+			continue;
+		if (p->dropped[k].rule)
 			strbuf_addf(out, "is dropped by the rule %.*s\n",
 				    STR_ARG(p->dropped[k].rule->text));
+		else
+			strbuf_adds(out, "is not wanted by the template\n");
+	}
 	for (size_t k = 0; k < p->target.n; k++) {
 		for (uint32_t n = 0; n < p->origins[k].nsources; n++)
 			if (p->origins[k].sources[n] == i)

@@ -41,6 +41,8 @@ static const char help[] =
 	"  explain SOURCE NAME            where a parameter comes from\n"
 	"  explain --config=SOURCE        MindFormers' YAML of its "
 	"config.json\n"
+	"  map --init MODEL TEMPLATE      a first map of names, to be "
+	"edited\n"
 	"  models [--tsv]                 the rule tables there are\n"
 	"  check-rules FILE               whether a rule table is right\n"
 	"\n"
@@ -50,6 +52,9 @@ static const char help[] =
 	"  --dtype=TYPE       source (default), fp32, fp16 or bf16\n"
 	"  --set KEY=VALUE    an option of the rules, see wconv models\n"
 	"  --rules=FILE       a rule table of your own\n"
+	"  --template=CKPT    a checkpoint whose names are wanted, in its "
+	"order\n"
+	"  --map=FILE         the source's name of each of them, as JSON\n"
 	"  --config=FILE      the config.json, if none is beside SOURCE\n"
 	"  --strategy=FILE    how the slices of rank_0, rank_1 ... are cut\n"
 	"  --ranks=FILE       a strategy: show rank_N/ too, what each rank "
@@ -86,6 +91,7 @@ static const struct own_option {
 	{"resume", false, offsetof(struct cli, resume)},
 	{"dry-run", false, offsetof(struct cli, dry_run)},
 	{"quiet", false, offsetof(struct cli, quiet)},
+	{"init", false, offsetof(struct cli, init)},
 };
 
 #define NOWN (sizeof(own_options) / sizeof(own_options[0]))
@@ -106,6 +112,7 @@ static const struct command {
 	 " format force resume dry-run quiet "},
 	{"verify", 2, 2, cli_verify, "wconv verify A B", " atol rtol tsv "},
 	{"explain", 0, 2, cli_explain, "wconv explain SOURCE NAME", ""},
+	{"map", 2, 2, cli_map, "wconv map --init MODEL TEMPLATE", " init "},
 	{"models", 0, 0, cli_models, "wconv models", " tsv "},
 	{"check-rules", 1, 1, cli_check_rules, "wconv check-rules FILE", ""},
 };

@@ -14,7 +14,7 @@
 /* clang-format off */
 const char *const view_option_values[] = {
 	"model", "to", "dtype", "set", "rules", "config", "key", "strategy",
-	"ranks", "tie", "shard-size", NULL,
+	"ranks", "tie", "shard-size", "template", "map", NULL,
 };
 
 /* clang-format on */
@@ -150,10 +150,11 @@ static const char **text_option(struct view_options *o, const char *key)
 		const char *key;
 		const char **text;
 	} texts[] = {
-		{"model", &o->model},	{"to", &o->to},
-		{"key", &o->key},	{"rules", &o->rules},
-		{"config", &o->config}, {"strategy", &o->strategy},
-		{"ranks", &o->ranks},
+		{"model", &o->model},	    {"to", &o->to},
+		{"key", &o->key},	    {"rules", &o->rules},
+		{"config", &o->config},	    {"strategy", &o->strategy},
+		{"ranks", &o->ranks},	    {"map", &o->map},
+		{"template", &o->template},
 	};
 
 	for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)

@@ -20,6 +20,8 @@ struct view_options {
 	const char *key;       /* of the weights in a PyTorch file, or NULL */
 	const char *rules;     /* a table of the user's own, or NULL */
 	const char *config;    /* a config.json that is not beside SOURCE */
+	const char *template;  /* a checkpoint whose names are wanted */
+	const char *map;       /* a map of names, for the template's */
 	const char *strategy;  /* how the slices of ranks are joined */
 	const char *ranks;     /* a strategy: show what each rank loads */
 	const char *to;	       /* the side to show; NULL: the other one */

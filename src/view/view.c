@@ -34,6 +34,20 @@ static int open_source(struct view *v, struct error *err)
 	return checkpoint_open(&v->source, v->opt.source, &opt, err);
 }
 
+static int open_template(struct view *v, struct error *err)
+{
+	struct source_options opt = SOURCE_OPTIONS_INIT;
+
+	if (v->opt.map && !v->opt.template)
+		return error_set(err, ERR_USAGE,
+				 "--map=%s needs --template, a checkpoint with "
+				 "the names that are wanted",
+				 v->opt.map);
+	return v->opt.template ? checkpoint_open(&v->template, v->opt.template,
+						 &opt, err)
+			       : 0;
+}
+
 /* --config is for sources without one; it counts before what is there. */
 static int open_config(struct view *v, struct error *err)
 {
@@ -51,6 +65,8 @@ static int open_all(struct view *v, struct error *err)
 
 	if (!ret)
 		ret = open_config(v, err);
+	if (!ret)
+		ret = open_template(v, err);
 	if (!ret)
 		ret = view_make_plan(v, err);
 	if (ret)
@@ -99,6 +115,7 @@ void view_free(struct view *v)
 	config_free(v->config);
 	source_free(v->config_file);
 	checkpoint_release(&v->source);
+	checkpoint_release(&v->template);
 	strbuf_release(&v->warnings);
 	strbuf_release(&v->report);
 	strbuf_release(&v->supplied);

@@ -4,6 +4,7 @@
 
 #include "models/dequant.h"
 #include "models/supply.h"
+#include "models/template.h"
 #include "view/view_priv.h"
 
 bool view_shows_ms(const struct view *v)
@@ -14,10 +15,11 @@ bool view_shows_ms(const struct view *v)
 /* Only the keys that a table knows can be set. */
 static int check_raw(const struct view *v, struct error *err)
 {
-	if (v->opt.model || v->opt.nset || v->opt.rules)
+	if (v->opt.model || v->opt.nset || v->opt.rules || v->opt.template)
 		return error_set(err, ERR_USAGE,
 				 "--to=raw shows the source as it is: --model, "
-				 "--rules and --set have no meaning with it");
+				 "--rules, --set and --template have no "
+				 "meaning with it");
 	return 0;
 }
 
@@ -34,10 +36,32 @@ static int choose(struct view *v, struct error *err)
 	};
 	int ret = models_open(&v->models, v->opt.rules, err);
 
-	if (!ret)
+	if (!ret && v->opt.map)
+		ret = models_choose_map(&v->models, v->opt.map, v->opt.model,
+					&q, &v->table, err);
+	else if (!ret)
 		ret = models_choose(&v->models, v->opt.model, &q, &v->table,
 				    err);
 	return ret ? ret : side_choose(&v->side, v->table, &q, err);
+}
+
+/* Whether the template is of the side that is shown: MindSpore's is what
+ * MindSpore wrote. */
+static bool wants_template(const struct view *v)
+{
+	struct str shown = v->table->sides[v->side.shown];
+	bool ms = str_is(v->table->sides[0], "ms") ||
+		  str_is(v->table->sides[1], "ms");
+
+	return !ms || str_is(shown, "ms") == v->template.reading.is_mindspore;
+}
+
+static int use_template(struct view *v, struct scope *scope, struct error *err)
+{
+	if (wants_template(v))
+		return scope_use_template(scope, &v->template.tensors, err);
+	return template_check_source(&v->template.tensors, &v->source.tensors,
+				     err);
 }
 
 /* Plan src, read as side from, with the first nset of the settings. */
@@ -49,6 +73,8 @@ static int plan_from(struct view *v, struct scope *scope, struct plan *plan,
 	int ret = scope_init(scope, v->table, v->config, src, from,
 			     v->source.is_adapter, set, nset, err);
 
+	if (!ret && v->opt.template && plan == &v->plan)
+		ret = use_template(v, scope, err);
 	return ret ? ret : plan_make(plan, scope, o, err);
 }
 

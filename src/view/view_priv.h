@@ -23,6 +23,7 @@ struct node {
 struct view {
 	struct view_options opt; /* texts borrowed from the caller */
 	struct checkpoint source;
+	struct checkpoint template; /* of --template: names and shapes */
 	struct config *config;	    /* or NULL */
 	struct source *config_file; /* of --config, or NULL */
 	size_t nscaled;		    /* source tensors of block-scaled fp8 */

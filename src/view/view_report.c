@@ -58,6 +58,9 @@ static void add_options(const struct view *v, struct strbuf *sb)
 	for (size_t i = 0; t && i < t->noptions; i++) {
 		bool set = false;
 
+		if (t->options[i].nvalues == 1 &&
+		    t->options[i].values[0].kind == VALUE_BOOL)
+			continue; /* no choice: what a map says of itself */
 		for (size_t k = 0; k < v->opt.nset; k++)
 			set |= str_eq(v->opt.set[k].key, t->options[i].name);
 		strbuf_addf(sb, "option %.*s: ", STR_ARG(t->options[i].name));
@@ -77,7 +80,7 @@ static const char *side_word(struct str side)
 
 static void add_model(const struct view *v, struct strbuf *sb)
 {
-	bool by_config = v->config && !v->opt.model;
+	bool by_config = v->config && !v->opt.model && !v->opt.map;
 
 	if (!v->table) {
 		strbuf_adds(sb, "model: none, the source is shown as it is\n");
@@ -88,9 +91,10 @@ static void add_model(const struct view *v, struct strbuf *sb)
 		    side_word(v->table->sides[v->side.from]),
 		    side_word(v->table->sides[v->side.shown]),
 		    by_config ? "by " : "",
-		    v->opt.model ? "--model"
-		    : by_config	 ? config_name(v->config)
-				 : "by the tensors' names");
+		    v->opt.map	   ? "--map"
+		    : v->opt.model ? "--model"
+		    : by_config	   ? config_name(v->config)
+				   : "by the tensors' names");
 	add_options(v, sb);
 }
 
@@ -181,11 +185,14 @@ static void add_copies(const struct view *v, struct strbuf *sb)
 
 static void add_dropped(const struct view *v, struct strbuf *sb)
 {
-	for (size_t i = 0; i < v->plan.ndropped; i++)
-		strbuf_addf(
-			sb, "dropped, has no counterpart: %.*s\n",
-			STR_ARG(v->source.tensors.v[v->plan.dropped[i].source]
-					.name));
+	for (size_t i = 0; i < v->plan.ndropped; i++) {
+		const struct dropped *d = &v->plan.dropped[i];
+
+		strbuf_addf(sb, "dropped, %s: %.*s\n",
+			    d->rule ? "has no counterpart"
+				    : "the template wants it not",
+			    STR_ARG(v->source.tensors.v[d->source].name));
+	}
 }
 
 static int write_summary(struct view *v, struct error *err)
