@@ -22,6 +22,7 @@ import transformers
 
 from back import (check_from_pretrained, check_golden_back,
                   check_supplied_config)
+from forward import check_forward
 from shown import BUILD, MOUNT, Shown
 
 GOLDEN = "tests/golden"
@@ -379,7 +380,8 @@ def main():
         parts = {
             check_golden: (tmp,), check_golden_back: (check,),
             check_models: (tmp,), check_from_pretrained: (check, tmp),
-            check_supplied_config: (check, tmp), check_casts: (tmp,),
+            check_supplied_config: (check, tmp),
+            check_forward: (check, tmp), check_casts: (tmp,),
             check_identity: (tmp,),
         }
         for part, arguments in parts.items():
