@@ -105,6 +105,7 @@ static int add_output(struct dest *d, struct view *v, uint64_t node, char *name,
 	d->v = more;
 	o = &d->v[d->n++];
 	*o = (struct output){.name = name, .fd = -1};
+	pthread_mutex_init(&o->writing, NULL);
 	if (view_open_file(v, node, &o->file))
 		return error_nomem(err);
 	o->bytes = view_vfile(o->file);

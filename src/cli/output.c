@@ -163,5 +163,6 @@ void output_release(struct output *o)
 {
 	if (o->file)
 		view_close(o->file);
+	pthread_mutex_destroy(&o->writing);
 	free(o->name);
 }

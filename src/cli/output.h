@@ -10,6 +10,7 @@
 #ifndef WC_CLI_OUTPUT_H
 #define WC_CLI_OUTPUT_H
 
+#include <pthread.h>
 #include <stdbool.h>
 #include <sys/types.h>
 
@@ -23,6 +24,7 @@ struct output {
 	const struct vfile *bytes; /* what it will hold */
 	char recipe[RECIPE_HEX];   /* see recipe.h */
 	bool finished;		   /* by an earlier run */
+	pthread_mutex_t writing;   /* one at a time: see pump.h */
 	int fd;			   /* while it is written, else -1 */
 	uint64_t left;		   /* bytes that are not written yet */
 	struct timespec mtime;	   /* once it is on the disk */

@@ -3,7 +3,6 @@
 #include "cli/pump.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -17,6 +16,9 @@
 
 /* Made bytes are made and written in steps that stay in the caches. */
 #define STEP_NBYTES ((size_t)1 << 20)
+
+/* The kernel copies slower from what begins inside a line of the cache. */
+#define BUFFER_ALIGN 4096
 
 /* Shorter runs of a source are read with what stands around them. */
 #define COPY_MIN_NBYTES ((uint64_t)256 << 10)
@@ -113,8 +115,8 @@ static int take(struct work *w, struct chunk *c, struct error *err)
 }
 
 /* Bytes [off, off+n) by way of memory. */
-static int make(struct worker *k, const struct output *o, uint64_t off,
-		uint64_t n, struct error *err)
+static int make(struct worker *k, struct output *o, uint64_t off, uint64_t n,
+		struct error *err)
 {
 	int ret = 0;
 
@@ -126,7 +128,9 @@ static int make(struct worker *k, const struct output *o, uint64_t off,
 			return error_errno(err, ERR_SOURCE, (int)-got,
 					   "%s at byte %llu", o->name,
 					   (unsigned long long)off);
+		pthread_mutex_lock(&o->writing);
 		ret = output_write(o, off, k->buf, (size_t)got, err);
+		pthread_mutex_unlock(&o->writing);
 		off += (uint64_t)got;
 		n -= (uint64_t)got;
 	}
@@ -134,12 +138,14 @@ static int make(struct worker *k, const struct output *o, uint64_t off,
 }
 
 /* Bytes of a source: what the kernel does not copy is read and written. */
-static int copy(struct worker *k, const struct output *o, uint64_t off,
+static int copy(struct worker *k, struct output *o, uint64_t off,
 		const struct source_run *run, struct error *err)
 {
-	size_t n = source_copy(run->src, run->off, (size_t)run->nbytes, o->fd,
-			       off);
+	size_t n;
 
+	pthread_mutex_lock(&o->writing);
+	n = source_copy(run->src, run->off, (size_t)run->nbytes, o->fd, off);
+	pthread_mutex_unlock(&o->writing);
 	return make(k, o, off + n, run->nbytes - n, err);
 }
 
@@ -171,9 +177,6 @@ static int end_chunk(struct work *w, const struct chunk *c, struct error *err)
 	bool last;
 	int ret;
 
-	/* begin to write it to the disk now: less is left for the end */
-	sync_file_range(c->o->fd, (off_t)c->off, (off_t)c->nbytes,
-			SYNC_FILE_RANGE_WRITE);
 	atomic_fetch_add(&w->nwritten, c->nbytes);
 	pthread_mutex_lock(&w->lock);
 	c->o->left -= c->nbytes;
@@ -259,7 +262,7 @@ static int start(struct worker *k, struct work *w, struct error *err)
 	int ret;
 
 	k->work = w;
-	k->buf = malloc(STEP_NBYTES);
+	k->buf = aligned_alloc(BUFFER_ALIGN, STEP_NBYTES);
 	if (!k->buf || view_reader_init(w->pump->view, &k->rd)) {
 		free(k->buf);
 		return error_nomem(err);

@@ -4,6 +4,10 @@
  * that is being written, or of the one behind it; the one that writes the last
  * chunk of a file finishes it while the others go on. Memory is a buffer and a
  * reader a thread, whatever the sizes are.
+ *
+ * Bytes are made by all threads at once, but a file takes one write at a time:
+ * in the kernel, writers of one file wait for each other spinning (2.2 GB
+ * copied by three threads: 2.8 s of system time, in turns 1.2 s).
  */
 #ifndef WC_CLI_PUMP_H
 #define WC_CLI_PUMP_H
