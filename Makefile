@@ -31,7 +31,7 @@ LIB_PKG = libcjson libprotobuf-c libcrypto zlib libzip
 LIB_SRC ?= $(wildcard src/core/*.c formats/*.c models/*.c src/view/*.c)
 UNIT_SRC ?= $(wildcard tests/unit/*.c)
 PROTO = $(patsubst %.proto,$(B)/%.pb-c,$(wildcard formats/*.proto))
-GEN = $(PROTO:$(B)/%=$(O)/gen/%.o) $(O)/gen/models/tables.o
+GEN = $(PROTO:$(B)/%=$(O)/gen/%.o) $(addprefix $(O)/gen/models/,tables.o golden.o)
 FS_OBJ = $(patsubst %.c,$(O)/%.o,$(wildcard fs/*.c))
 CLI_OBJ = $(patsubst %.c,$(O)/%.o,$(wildcard src/cli/*.c))
 UNIT_OBJ = $(UNIT_SRC:%.c=$(O)/%.o)
@@ -88,6 +88,11 @@ $(B)/%.pb-c.c $(B)/%.pb-c.h: %.proto
 $(B)/models/tables.c: models/embed.sh models $(wildcard models/*.json)
 	@mkdir -p $(@D)
 	$(call say,EMBED)sh models/embed.sh $(filter %.json,$^) >$@
+
+$(B)/models/golden.c: models/golden.sh tests/golden \
+		$(wildcard tests/golden/*/case.json)
+	@mkdir -p $(@D)
+	$(call say,EMBED)sh models/golden.sh $(filter %.json,$^) >$@
 
 # Objects made with other flags are made anew.
 $(O)/flags: FORCE

@@ -17,4 +17,17 @@ struct builtin_table {
 extern const struct builtin_table builtin_tables[]; /* [builtin_ntables] */
 extern const size_t builtin_ntables;
 
+/*
+ * The cases of tests/golden, each a checkpoint with the table that its
+ * conversion must give. models/golden.sh writes the array.
+ */
+struct golden_case {
+	const char *name;
+	const char *model;  /* a table's model or alias */
+	const char *status; /* "exact", or "reference-differs" */
+};
+
+extern const struct golden_case golden_cases[]; /* [golden_ncases] */
+extern const size_t golden_ncases;
+
 #endif

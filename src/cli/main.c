@@ -43,7 +43,7 @@ static const char help[] =
 	"config.json\n"
 	"  map --init MODEL TEMPLATE      a first map of names, to be "
 	"edited\n"
-	"  models [--tsv]                 the rule tables there are\n"
+	"  models [--tsv] [NAME]          the rule tables there are, or one\n"
 	"  check-rules FILE               whether a rule table is right\n"
 	"\n"
 	"Options:\n"
@@ -113,7 +113,7 @@ static const struct command {
 	{"verify", 2, 2, cli_verify, "wconv verify A B", " atol rtol tsv "},
 	{"explain", 0, 2, cli_explain, "wconv explain SOURCE NAME", ""},
 	{"map", 2, 2, cli_map, "wconv map --init MODEL TEMPLATE", " init "},
-	{"models", 0, 0, cli_models, "wconv models", " tsv "},
+	{"models", 0, 1, cli_models, "wconv models [NAME]", " tsv "},
 	{"check-rules", 1, 1, cli_check_rules, "wconv check-rules FILE", ""},
 };
 

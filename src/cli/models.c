@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* wconv models: the rule tables there are. */
+/* wconv models: the rule tables there are, and what is in one. */
 #include <stdlib.h>
 
 #include "cli/cli.h"
 #include "cli/grid.h"
+#include "view/rules.h"
 
 static void add_aliases(struct grid *g, const struct table *t)
 {
@@ -34,7 +35,18 @@ static void add_options(struct grid *g, const struct table *t)
 	strbuf_release(&sb);
 }
 
-int cli_models(const struct cli *c, struct error *err)
+static int describe(const struct cli *c, const char *name, struct error *err)
+{
+	struct strbuf out = STRBUF_INIT;
+	int ret = rules_describe(c->opt.rules, name, &out, err);
+
+	if (!ret)
+		ret = cli_write(out.p, out.len, err);
+	strbuf_release(&out);
+	return ret;
+}
+
+static int list(const struct cli *c, struct error *err)
 {
 	static const char *const heads[] = {"model", "also called", "options",
 					    "what it is for"};
@@ -54,4 +66,9 @@ int cli_models(const struct cli *c, struct error *err)
 	grid_release(&g);
 	models_release(&m);
 	return ret;
+}
+
+int cli_models(const struct cli *c, struct error *err)
+{
+	return c->nargs ? describe(c, c->args[0], err) : list(c, err);
 }

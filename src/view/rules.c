@@ -4,6 +4,7 @@
 
 #include "core/slurp.h"
 #include "models/check.h"
+#include "models/describe.h"
 
 /* Far more than any table of rules has. */
 #define RULES_MAX_NBYTES (UINT64_C(4) << 20)
@@ -36,5 +37,17 @@ int rules_check(const char *path, struct strbuf *out, struct error *err)
 	}
 	strbuf_release(&text);
 	strbuf_release(&wrong);
+	return ret;
+}
+
+int rules_describe(const char *path, const char *name, struct strbuf *out,
+		   struct error *err)
+{
+	struct strbuf text = STRBUF_INIT;
+	int ret = path ? slurp(&text, path, RULES_MAX_NBYTES, err) : 0;
+
+	if (!ret)
+		ret = describe_table(out, name, strbuf_str(&text), err);
+	strbuf_release(&text);
 	return ret;
 }

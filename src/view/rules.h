@@ -12,4 +12,11 @@
  */
 int rules_check(const char *path, struct strbuf *out, struct error *err);
 
+/*
+ * Describe the table called name, of the file path (if it is not NULL) or of
+ * those that are built in: models/describe.h.
+ */
+int rules_describe(const char *path, const char *name, struct strbuf *out,
+		   struct error *err);
+
 #endif

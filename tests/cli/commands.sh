@@ -138,6 +138,18 @@ refuses 'explain: an unknown name' 1 'no parameter' explain "$MODEL" nothing
 # ---- models
 equal 'models: llama and its other names' 1 \
 	"$(wconv models | grep -c '^llama	yi, skywork, knowlm')"
+wconv models llama >"$tmp/llama"
+for word in '--set' 'qkv_layout' "'LlamaForCausalLM'" '(G R D)' \
+	'when qkv_concat' 'llama32-tied (exact)'; do
+	check "models NAME: has $word" grep -qF -e "$word" "$tmp/llama"
+done
+equal 'models NAME: another name of it, so the same' "$(cat "$tmp/llama")" \
+	"$(wconv models yi)"
+refuses 'models NAME: there is none' 3 'wconv models lists them' models x
+for m in $(wconv models | tail -n +2 | cut -f 1); do
+	wconv models "$m" | grep -q '^rules$' || echo "$m"
+done >"$tmp/out"
+equal 'models NAME: of each table' '' "$(cat "$tmp/out")"
 check 'models: the table in README.md is this one' \
 	sh contrib/models-table README.md
 
@@ -167,7 +179,7 @@ refuses 'a --set that contradicts config.json' 4 'contradicts config.json' \
 	list --set=hidden_size=96 "$MODEL"
 refuses 'a bad --shard-size' 1 '5GB' list --shard-size=big "$MODEL"
 refuses 'a source that is not there' 2 'No such file' list "$tmp/nowhere"
-refuses 'a model that is not known' 1 'usage' models extra
+refuses 'too many arguments' 1 'usage' models llama extra
 mkdir "$tmp/odd"
 cp "$MODEL"/*.safetensors "$MODEL"/*.index.json "$tmp/odd"
 echo '{"architectures": ["OddForCausalLM"], "model_type": "odd"}' \
