@@ -280,6 +280,9 @@ static int take_short(struct cmdline *c, int ch, struct error *err)
 	case 's':
 		c->mount.single = true;
 		return 0;
+	case 'u':
+		c->unmount = true;
+		return 0;
 	case 'h':
 		c->help = true;
 		return 0;
@@ -299,7 +302,7 @@ static int take_options(struct cmdline *c, int argc, char **argv,
 
 	opterr = 0;
 	while (!ret && !c->help && !c->version &&
-	       (ch = getopt_long(argc, argv, ":fdsho:V", longs, &index)) != -1)
+	       (ch = getopt_long(argc, argv, ":fdsuho:V", longs, &index)) != -1)
 		if (ch == 0)
 			ret = take_value(c, longs[index].name, optarg, err);
 		else if (ch == '?' || ch == ':')
@@ -312,6 +315,12 @@ static int take_options(struct cmdline *c, int argc, char **argv,
 static int take_arguments(struct cmdline *c, int argc, char **argv,
 			  struct error *err)
 {
+	if (c->unmount) {
+		c->mountpoint = argv[0];
+		return argc == 1 ? 0
+				 : error_set(err, ERR_USAGE,
+					     "usage: wconvfs -u MOUNTPOINT");
+	}
 	if (argc < 1)
 		return error_set(err, ERR_USAGE,
 				 "no SOURCE: wconvfs SOURCE MOUNTPOINT "

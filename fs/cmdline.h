@@ -16,6 +16,7 @@ struct cmdline {
 	struct mount_options mount;
 	const char *mountpoint;
 	bool help, version; /* asked for: nothing else is to be done */
+	bool unmount;	    /* the same: unmount mountpoint */
 	bool foreground, debug, nonempty;
 	bool allow_other, default_permissions, fsname, subtype; /* -o had it */
 	char *fuse_opts;      /* what -o passes on to libfuse; owned */

@@ -33,9 +33,10 @@ static const char help[] =
 "  wconvfs ~/Llama-3-8B mnt      then load_checkpoint(\"mnt/model.ckpt\")\n"
 "  wconvfs --dtype=fp16 ~/Qwen2-7B mnt\n"
 "  wconvfs --config=config.json llama.ckpt mnt  from_pretrained(\"mnt\")\n"
-"  fusermount3 -u mnt            unmount\n"
+"  wconvfs -u mnt                unmount\n"
 "\n"
 "Usage: wconvfs [options] SOURCE MOUNTPOINT\n"
+"       wconvfs -u MOUNTPOINT\n"
 "SOURCE: a model directory, an index, a weight file, an adapter directory\n"
 "\n"
 "What is shown (wconv has the same options, and needs no mount):\n"
@@ -65,7 +66,9 @@ static const char help[] =
 "  -s                 one thread\n"
 "  -o OPT[,OPT...]    allow_other, auto_unmount, nonempty, uid=N, gid=N,\n"
 "                     max_threads=N, ... and all long options above\n"
-"  -h, -V             this help, the version\n"
+"  -u                 unmount; as root, or what is yours\n"
+"  -h, --help         this help\n"
+"  -V, --version      the version\n"
 "\n"
 "Exit codes: 0 ok, 1 usage, 2 source unreadable, 3 model unknown,\n"
 "4 mapping incomplete, 5 mount failed\n";
@@ -184,6 +187,8 @@ int main(int argc, char **argv)
 	else if (!ret && c.version)
 		printf("wconvfs " WCONVFS_VERSION "\nlibfuse %s\n",
 		       fuse_pkgversion());
+	else if (!ret && c.unmount)
+		ret = mountpoint_unmount(c.mountpoint, &err);
 	else if (!ret)
 		ret = run_kept(&c, &err);
 	/* a daemon's goes to /dev/null: it has told its parent */

@@ -304,6 +304,49 @@ int mountpoint_detach(const char *path)
 	return errno == EPERM ? run_program(argv) : -errno;
 }
 
+/* A mount that no longer answers has no real path any more. */
+static char *path_of(const char *path)
+{
+	char *real = realpath(path, NULL);
+
+	return real ? real : strdup(path);
+}
+
+static int unmount(const char *path, struct error *err)
+{
+	char *const argv[] = {(char *)FUSERMOUNT, (char *)"-u", (char *)"-q",
+			      (char *)"--",	  (char *)path, NULL};
+
+	if (umount2(path, UMOUNT_NOFOLLOW) == 0 ||
+	    (errno == EPERM && run_program(argv) == 0))
+		return 0;
+	if (errno == EBUSY)
+		return error_set(err, ERR_MOUNT,
+				 "%s: somebody has a file or directory of it "
+				 "open (fuser -m %s tells who)",
+				 path, path);
+	return error_set(err, ERR_MOUNT,
+			 "%s: cannot unmount it: it is not yours, or in use",
+			 path);
+}
+
+int mountpoint_unmount(const char *path, struct error *err)
+{
+	char *real = path_of(path);
+	struct mounted m;
+	int ret;
+
+	if (!real)
+		return error_nomem(err);
+	if (find_mount(real, &m) && m.ours)
+		ret = unmount(real, err);
+	else
+		ret = error_set(err, ERR_MOUNT, "%s: no wconvfs is mounted",
+				path);
+	free(real);
+	return ret;
+}
+
 int mountpoint_verify(const struct mountpoint *mp, struct error *err)
 {
 	struct stat st;

@@ -46,6 +46,12 @@ bool mountpoint_shows(const char *path, const struct mounted *m);
  */
 int mountpoint_detach(const char *path);
 
+/*
+ * Unmount one of ours at a path, which may be relative; nobody may have files
+ * of it open. As root, or by fusermount3. ERR_MOUNT with what to do.
+ */
+int mountpoint_unmount(const char *path, struct error *err);
+
 /* Wait for the mount to answer; fail if something else is seen there. */
 int mountpoint_verify(const struct mountpoint *mp, struct error *err);
 
