@@ -24,6 +24,7 @@ from back import (check_from_pretrained, check_golden_back,
                   check_supplied_config)
 from forward import check_forward
 from shown import BUILD, MOUNT, Shown
+from torch_files import check_torch_files
 
 GOLDEN = "tests/golden"
 counts = {"passed": 0, "failed": 0, "skipped": 0}
@@ -382,7 +383,7 @@ def main():
             check_models: (tmp,), check_from_pretrained: (check, tmp),
             check_supplied_config: (check, tmp),
             check_forward: (check, tmp), check_casts: (tmp,),
-            check_identity: (tmp,),
+            check_identity: (tmp,), check_torch_files: (check, tmp),
         }
         for part, arguments in parts.items():
             try:
