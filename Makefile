@@ -150,15 +150,38 @@ fuzz: deps ## fuzz each reader of files for FUZZ_SECONDS (600)
 	@BUILD='$(B)' FUZZ_TEST_SECONDS=$(FUZZ_SECONDS) TEST_TIMEOUT=1000000 \
 		sh tests/run fuzz
 
+# What install puts where, a line each: mode, file, directory under PREFIX, and
+# the name there if it is another.
+define INSTALLED
+755 $(B)/wconvfs bin
+755 $(B)/wconv bin
+755 contrib/mount.fuse.wconvfs sbin
+644 contrib/man/wconvfs.1 share/man/man1
+644 contrib/man/wconv.1 share/man/man1
+644 contrib/man/wconv-rules.5 share/man/man5
+644 contrib/completion/wconv.bash share/bash-completion/completions wconv
+644 contrib/completion/wconv.bash share/bash-completion/completions wconvfs
+644 contrib/completion/_wconv share/zsh/site-functions
+644 contrib/systemd/wconvfs@.service lib/systemd/system
+644 contrib/udev/90-wconvfs.rules lib/udev/rules.d
+755 contrib/udev/wconvfs-readahead lib/udev
+755 contrib/convert_weight.py share/wconvfs
+endef
+export INSTALLED
+
 install: all ## install into DESTDIR/PREFIX (default /usr/local)
-	install -d '$(DESTDIR)$(PREFIX)/bin'
-	install -m 755 $(B)/wconvfs $(B)/wconv '$(DESTDIR)$(PREFIX)/bin'
-	install -d '$(DESTDIR)$(PREFIX)/share/man/man1'
-	install -m 644 contrib/man/*.1 '$(DESTDIR)$(PREFIX)/share/man/man1'
+	@printf '%s\n' "$$INSTALLED" | while read -r mode file dir name; do \
+		set -- "$(DESTDIR)$(PREFIX)/$$dir"; \
+		install -d "$$1" && install -m "$$mode" "$$file" \
+			"$$1/$${name:-$${file##*/}}" || exit; \
+	done
+	@sed -i 's,/usr/bin/wconvfs,$(PREFIX)/bin/wconvfs,' \
+		'$(DESTDIR)$(PREFIX)/lib/systemd/system/wconvfs@.service'
 
 uninstall: ## remove what install installed
-	cd '$(DESTDIR)$(PREFIX)' && rm -f bin/wconvfs bin/wconv \
-		share/man/man1/wconvfs.1 share/man/man1/wconv.1
+	@printf '%s\n' "$$INSTALLED" | while read -r mode file dir name; do \
+		rm -f "$(DESTDIR)$(PREFIX)/$$dir/$${name:-$${file##*/}}"; \
+	done
 
 format: ## clang-format the sources
 	$(CLANG_FORMAT) -i $(wildcard src/*/*.[ch] fs/*.[ch] formats/*.[ch] \

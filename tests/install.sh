@@ -32,6 +32,14 @@ run_make() {
 check 'make install' run_make install
 check 'wconv is there and runs' "$tmp/dest/opt/x/bin/wconv" --version
 check 'wconvfs is there and runs' "$tmp/dest/opt/x/bin/wconvfs" --version
+for f in sbin/mount.fuse.wconvfs share/man/man1/wconv.1 \
+	share/man/man5/wconv-rules.5 share/bash-completion/completions/wconvfs \
+	share/zsh/site-functions/_wconv lib/udev/rules.d/90-wconvfs.rules \
+	share/wconvfs/convert_weight.py; do
+	check "$f is there" test -s "$tmp/dest/opt/x/$f"
+done
+check 'the unit runs what was installed' grep -q '^ExecStart=/opt/x/bin/' \
+	"$tmp/dest/opt/x/lib/systemd/system/wconvfs@.service"
 check 'make uninstall' run_make uninstall
 check 'nothing is left' test -z "$(find "$tmp/dest" ! -type d)"
 exit $failed
