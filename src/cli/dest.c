@@ -150,8 +150,10 @@ static bool is_wanted(const struct form *form, const struct node_stat *st,
 				   str_ends(name, ".index.json")));
 }
 
+/* prefix: what is before the names of its files where they go. */
 static int add_directory(struct dest *d, struct view *v, uint64_t dir,
-			 enum wanted wanted, struct error *err)
+			 const char *prefix, enum wanted wanted,
+			 struct error *err)
 {
 	struct strbuf name = STRBUF_INIT;
 	uint64_t node;
@@ -161,6 +163,7 @@ static int add_directory(struct dest *d, struct view *v, uint64_t dir,
 		struct node_stat st;
 
 		strbuf_reset(&name);
+		strbuf_adds(&name, prefix);
 		node = view_child(v, dir, k, &name);
 		if (!node)
 			break;
@@ -169,6 +172,32 @@ static int add_directory(struct dest *d, struct view *v, uint64_t dir,
 		else if (view_stat(v, node, &st) &&
 			 is_wanted(d->form, &st, strbuf_str(&name), wanted))
 			ret = add_output(d, v, node, strdup(name.p), err);
+	}
+	strbuf_release(&name);
+	return ret;
+}
+
+/* --ranks: what each of them loads, in its directory. */
+static int add_ranks(struct dest *d, struct view *v, struct error *err)
+{
+	struct strbuf name = STRBUF_INIT;
+	uint64_t node;
+	int ret = 0;
+
+	for (uint64_t k = 0; !ret; k++) {
+		struct node_stat st;
+
+		strbuf_reset(&name);
+		node = view_child(v, VIEW_ROOT, k, &name);
+		if (!node)
+			break;
+		if (!view_stat(v, node, &st) || !st.is_dir ||
+		    !str_starts(strbuf_str(&name), str_of("rank_")))
+			continue;
+		strbuf_addc(&name, '/');
+		ret = name.failed ? error_nomem(err)
+				  : add_directory(d, v, node, name.p, WANT_ALL,
+						  err);
 	}
 	strbuf_release(&name);
 	return ret;
@@ -189,13 +218,17 @@ static int choose_directory(struct dest *d, struct view *v, struct error *err)
 	if (!d->form)
 		d->form = form_of_view(v);
 	dir = view_find(v, d->form->shards);
-	ret = add_directory(d, v, VIEW_ROOT, WANT_PASSED, err);
+	ret = add_directory(d, v, VIEW_ROOT, "", WANT_PASSED, err);
 	npassed = d->n;
+	if (!ret && d->form == &forms[0])
+		ret = add_ranks(d, v, err);
+	if (ret || d->n > npassed)
+		return ret; /* in the place of what no rank loads */
 	/* a HuggingFace view has its shards beside config.json */
-	if (!ret && !dir && d->form == &forms[1])
-		ret = add_directory(d, v, VIEW_ROOT, WANT_WEIGHTS, err);
-	else if (!ret && dir)
-		ret = add_directory(d, v, dir, WANT_ALL, err);
+	if (!dir && d->form == &forms[1])
+		ret = add_directory(d, v, VIEW_ROOT, "", WANT_WEIGHTS, err);
+	else if (dir)
+		ret = add_directory(d, v, dir, "", WANT_ALL, err);
 	if (!ret && d->n == npassed)
 		return no_form(d, v, err);
 	return ret;

@@ -14,15 +14,34 @@
 #define TEMP_NAME_KEPT 200
 
 struct temp_name {
-	char text[TEMP_NAME_KEPT + 32];
+	char text[TEMP_NAME_KEPT + 64];
 };
+
+/* Bytes of the name that are the directory it is in, the slash too. */
+static int dir_len(const struct output *o)
+{
+	const char *slash = strrchr(o->name, '/');
+
+	return slash ? (int)(slash + 1 - o->name) : 0;
+}
 
 static struct temp_name temp_name(const struct output *o)
 {
 	struct temp_name t;
+	int n = dir_len(o);
 
-	snprintf(t.text, sizeof(t.text), ".%.*s.wconv-part", TEMP_NAME_KEPT,
-		 o->name);
+	snprintf(t.text, sizeof(t.text), "%.*s.%.*s.wconv-part", n, o->name,
+		 TEMP_NAME_KEPT - n, o->name + n);
+	return t;
+}
+
+/* "rank_0" of "rank_0/model.ckpt", or "." */
+static struct temp_name dir_name(const struct output *o)
+{
+	struct temp_name t;
+	int n = dir_len(o);
+
+	snprintf(t.text, sizeof(t.text), "%.*s", n ? n : 1, n ? o->name : ".");
 	return t;
 }
 
@@ -69,6 +88,9 @@ int output_begin(struct output *o, const struct outdir *dir, struct error *err)
 {
 	int ret;
 
+	if (dir_len(o) && mkdirat(dir->fd, dir_name(o).text, 0777) < 0 &&
+	    errno != EEXIST)
+		return failed(o, "make its directory", err);
 	while ((ret = open_temp(o, dir, err)) == 1)
 		close(o->fd);
 	if (ret && o->fd >= 0) {
@@ -97,6 +119,18 @@ int output_write(const struct output *o, uint64_t off, const void *p, size_t n,
 	return 0;
 }
 
+/* What the directory says of its files is on the disk. */
+static int sync_dir(const struct output *o, const struct outdir *dir)
+{
+	int fd = openat(dir->fd, dir_name(o).text,
+			O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int ret = fd < 0 ? -1 : fsync(fd);
+
+	if (fd >= 0)
+		close(fd);
+	return ret;
+}
+
 /* Give the file its name; what has that name is only replaced if it may be. */
 static int take_name(const struct output *o, const struct outdir *dir,
 		     struct error *err)
@@ -114,7 +148,7 @@ static int take_name(const struct output *o, const struct outdir *dir,
 	}
 	if (ret < 0)
 		return failed(o, "give the finished file its name", err);
-	if (fsync(dir->fd) < 0 && errno != EINVAL)
+	if (sync_dir(o, dir) < 0 && errno != EINVAL)
 		return failed(o, "make its name last", err);
 	return 0;
 }

@@ -19,7 +19,7 @@
 #include "view/view.h"
 
 struct output {
-	char *name; /* in the directory; owned */
+	char *name; /* in the directory, or in one in it; owned */
 	struct view_file *file;
 	const struct vfile *bytes; /* what it will hold */
 	char recipe[RECIPE_HEX];   /* see recipe.h */

@@ -94,6 +94,18 @@ check 'a source of one side again: what was written can be read' \
 	"$WCONV" convert --quiet --to=raw "$tmp/dir" "$tmp/raw.ckpt"
 same 'and is the same as in one file' "$tmp/raw.ckpt" model.ckpt "$tmp/model"
 
+dist=$golden/formats/ckpt/dist4
+check '--ranks: what each rank loads' "$WCONV" convert --quiet --to=raw \
+	--ranks=$dist/strategy.ckpt $dist/full.ckpt "$tmp/ranks"
+bad=
+for f in $(cd "$tmp/ranks" && find . -name '*.ckpt' -printf '%P\n'); do
+	wconv cat --to=raw --ranks=$dist/strategy.ckpt $dist/full.ckpt "$f" |
+		cmp -s - "$tmp/ranks/$f" || bad="$bad $f"
+done
+equal '... in the directories of the view' '' "$bad"
+equal '... and nothing else' "$(cd $dist && echo rank_*)" \
+	"$(visible "$tmp/ranks")"
+
 # ---- what is there already
 wconv convert --quiet "$MODEL" "$tmp/a.ckpt"
 cp "$tmp/a.ckpt" "$tmp/kept"
