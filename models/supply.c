@@ -100,17 +100,36 @@ static struct value dtype_of(const struct tensor_set *set)
 	return n[most] ? value_text(str_of(words[most].word)) : VALUE_MISSING;
 }
 
+/* An axis of the table or of one it uses, if that has the same keys. */
+static struct value axis_of(const struct supplier *sp, struct str name)
+{
+	const struct table *t = sp->s->table;
+
+	for (unsigned k = 0; k < t->nspaces; k++) {
+		const struct axis *a = t->spaces[k].config.n
+					       ? NULL
+					       : table_axis_in(t, k, name);
+		size_t i = a ? (size_t)(a - t->axes) : 0;
+
+		if (a && sp->s->axes[i].kind == VALUE_INT)
+			return sp->s->axes[i];
+		if (a && sp->shown[i] >= 0)
+			return value_int(sp->shown[i]);
+	}
+	return VALUE_MISSING;
+}
+
 static struct value lookup(const void *ctx, struct str name)
 {
 	const struct supplier *sp = ctx;
-	const struct axis *a = table_axis(sp->s->table, name);
 	struct value v = scope_lookup(sp->s, name);
 
-	if (v.kind == VALUE_NONE && a && sp->shown[a - sp->s->table->axes] >= 0)
-		return value_int(sp->shown[a - sp->s->table->axes]);
-	if (v.kind == VALUE_NONE && str_is(name, DTYPE_KEY))
-		return dtype_of(sp->tensors);
-	return v;
+	if (str_is(name, DTYPE_KEY) && !scope_is_set(sp->s, name)) {
+		struct value most = dtype_of(sp->tensors);
+
+		return most.kind == VALUE_NONE ? v : most;
+	}
+	return v.kind == VALUE_NONE ? axis_of(sp, name) : v;
 }
 
 struct has_env {
@@ -152,11 +171,13 @@ static struct value first_value(const struct supplier *sp,
 
 /* ---- JSON ---- */
 
-/* A text that is a number: 1e-05, which is no value of expressions. */
-static bool is_number(const char *text)
+/* A text that is a number, or null: 1e-05 is no value of expressions. */
+static bool is_literal(const char *text)
 {
 	char *end;
 
+	if (strcmp(text, "null") == 0)
+		return true;
 	strtod(text, &end);
 	return (*text == '-' || (*text >= '0' && *text <= '9')) && !*end &&
 	       !strpbrk(text, "xX");
@@ -168,8 +189,8 @@ static cJSON *json_of_text(struct str s)
 	cJSON *j = NULL;
 
 	if (text)
-		j = is_number(text) ? cJSON_CreateRaw(text)
-				    : cJSON_CreateString(text);
+		j = is_literal(text) ? cJSON_CreateRaw(text)
+				     : cJSON_CreateString(text);
 	free(text);
 	return j;
 }

@@ -412,6 +412,9 @@ static int check_keys(struct table_loader *l)
 		if (k == NKEYS)
 			return table_bad(l, "\"%s\" is no key of a table",
 					 e->string);
+		if (cJSON_GetObjectItemCaseSensitive(l->root, e->string) != e)
+			return table_bad(l, "the key \"%s\" is there twice",
+					 e->string);
 	}
 	return 0;
 }

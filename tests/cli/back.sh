@@ -106,6 +106,26 @@ for tie in auto emit drop; do
 done >"$tmp/heads"
 equal 'one that is not there is shown if asked for' \
 	'auto 0 emit 1 drop 0' "$(tr '\n' ' ' <"$tmp/heads" | sed 's/ $//')"
+# heads CASE OUTPUT... - of a tied model: how often those names are there, by
+# --tie, in either direction.
+heads() {
+	case=tests/golden/$1
+	for tie in auto emit drop; do
+		# shellcheck disable=SC2046 # no argument of a case has a space
+		wconv hash $(sh tests/case.sh "$case") --tie=$tie "$case/hf"
+		grep -c "^$2" "$tmp/shown"
+		# shellcheck disable=SC2046
+		wconv hash $(sh tests/case.sh "$case" back) --tie=$tie "$case/ms"
+		grep -c "^$3" "$tmp/shown"
+	done | tr '\n' ' '
+}
+equal 'qwen2: as llama' '1 1 1 1 0 0 ' "$(heads qwen2_5-tied $head $head)"
+equal 'qwen3: the network has no head of its own unless asked for' \
+	'0 1 1 1 0 0 ' "$(heads qwen3-tied-bf16 output_layer $head)"
+for model in whisper-f32:proj_out gpt2:$head t5:$head; do
+	equal "${model%:*}: a head is shown to HuggingFace if asked for" \
+		'0 0 0 1 0 0 ' "$(heads "${model%:*}" head "${model#*:}")"
+done
 wconv hash --tie=sometimes $tied/hf
 refused 'no such way to tie' 1 'auto, emit, drop'
 

@@ -3,6 +3,7 @@
 safetensors, torch and zipfile."""
 
 import hashlib
+import json
 import os
 import shutil
 import subprocess
@@ -219,21 +220,76 @@ def check_from_pretrained(check, tmp):
         os.unlink(ckpt)
 
 
+# name: the rules, and the keys that no tensor tells; they have to be told.
+HEADS = ("num_attention_heads", "rms_norm_eps", "rope_theta",
+         "max_position_embeddings")
+SPLIT = HEADS + ("num_key_value_heads", "head_dim")
+CHOICE = ("num_experts_per_tok", "norm_topk_prob")
+LATENT = HEADS + CHOICE + (
+    "num_hidden_layers", "hidden_size", "q_lora_rank", "kv_lora_rank",
+    "qk_nope_head_dim", "qk_rope_head_dim", "v_head_dim",
+    "first_k_dense_replace", "routed_scaling_factor")
+TOLD = {
+    "llama": ("llama", HEADS),
+    "qwen2": ("qwen2", HEADS),
+    "qwen2-moe": ("qwen2-moe", HEADS + CHOICE),
+    "qwen3": ("qwen3", SPLIT),
+    "qwen3-moe": ("qwen3-moe", SPLIT + CHOICE + (
+        "num_experts", "moe_intermediate_size")),
+    "mixtral": ("mixtral", HEADS),
+    "deepseek2": ("deepseek2", LATENT),
+    "deepseek3": ("deepseek3", LATENT + (
+        "n_routed_experts", "n_shared_experts", "moe_intermediate_size",
+        "n_group", "topk_group")),
+    "glm4-hf": ("glm-hf", SPLIT + ("partial_rotary_factor", "pad_token_id")),
+    "glm4-0414": ("glm-hf", SPLIT + ("partial_rotary_factor",
+                                     "pad_token_id")),
+    "gpt2": ("gpt2", ("n_head", "activation_function")),
+    "bloom": ("bloom", ("n_head", "hidden_size")),
+    "bert": ("bert", ("num_attention_heads",)),
+    "t5": ("t5", ()),
+    "whisper": ("whisper", (
+        "encoder_attention_heads", "decoder_attention_heads",
+        "decoder_start_token_id", "bos_token_id", "eos_token_id",
+        "pad_token_id")),
+}
+
+
+def tell(source, keys):
+    with open(f"{source}/config.json", encoding="utf-8") as f:
+        config = json.load(f)
+    return [f"--set={k}={v if isinstance(v, str) else json.dumps(v)}"
+            for k, v in ((k, config[k]) for k in keys)]
+
+
 def check_supplied_config(check, tmp):
     """Without a config.json, but with the numbers no tensor tells."""
     source = os.path.join(tmp, "model")
     ckpt = os.path.join(tmp, "model.ckpt")
-    made("LlamaForCausalLM", "LlamaConfig", LM).save_pretrained(source)
-    with open(ckpt, "wb") as out:
-        subprocess.run([f"{BUILD}/wconv", "cat", source, "model.ckpt"],
-                       stdout=out, check=True)
-    with Shown(ckpt, "--to=hf", "--model=llama",
-               "--set=num_attention_heads=4", "--set=rms_norm_eps=1e-06",
-               "--set=rope_theta=10000.0",
-               "--set=max_position_embeddings=64") as view:
-        view.path("config.json")
-        view.path("model.safetensors")
-        check("a supplied config.json: from_pretrained gives the same model",
-              compare("LlamaForCausalLM", source, view.top, TOKENS))
-    shutil.rmtree(source)
-    os.unlink(ckpt)
+    for text, (rules, keys) in TOLD.items():
+        kind, config, values, given = MODELS[text]
+        made(kind, config, values).save_pretrained(source)
+        with open(ckpt, "wb") as out:
+            subprocess.run([f"{BUILD}/wconv", "cat", source, "model.ckpt"],
+                           stdout=out, check=True)
+        with Shown(ckpt, "--to=hf", f"--model={rules}",
+                   *tell(source, keys)) as view:
+            view.path("config.json")
+            view.path("model.safetensors")
+            check(f"{text}, a supplied config.json: from_pretrained gives the "
+                  "same model", compare(kind, source, view.top, given))
+        shutil.rmtree(source)
+        os.unlink(ckpt)
+
+
+def check_original(check):
+    """Phi as Microsoft published it, with a config.json of other keys."""
+    for name in sorted(os.listdir(GOLDEN)):
+        case = os.path.join(GOLDEN, name)
+        if not os.path.isdir(f"{case}/original"):
+            continue
+        with Shown(f"{case}/original", "--to=hf") as view:
+            view.path("config.json")
+            view.path("model.safetensors")
+            check(f"{name}: from_pretrained gives the model of HuggingFace",
+                  compare("PhiForCausalLM", f"{case}/hf", view.top, TOKENS))

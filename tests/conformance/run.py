@@ -19,8 +19,9 @@ import safetensors
 import safetensors.torch
 import torch
 import transformers
+import yaml
 
-from back import (check_from_pretrained, check_golden_back,
+from back import (check_from_pretrained, check_golden_back, check_original,
                   check_supplied_config)
 from forward import check_forward
 from shown import BUILD, MOUNT, Shown
@@ -287,6 +288,30 @@ def check_models(tmp):
         subprocess.run(["rm", "-r", source], check=True)
 
 
+YAML_KEYS = {
+    "num_layers": "num_hidden_layers", "num_heads": "num_attention_heads",
+    "n_kv_heads": "num_key_value_heads", "hidden_size": "hidden_size",
+    "intermediate_size": "intermediate_size", "vocab_size": "vocab_size",
+    "rms_norm_eps": "rms_norm_eps", "theta": "rope_theta",
+    "bos_token_id": "bos_token_id", "eos_token_id": "eos_token_id",
+    "tie_word_embeddings": "tie_word_embeddings",
+}
+
+
+def check_yaml(tmp):
+    """MindFormers' YAML, as PyYAML reads it: numbers are no texts."""
+    for text in ("llama with 3 query heads a group", "tied llama"):
+        config = make_model(**MODELS[text], rms_norm_eps=1e-5,
+                            bos_token_id=5, eos_token_id=[7, 9]).config
+        config.save_pretrained(tmp)
+        done = subprocess.run([f"{BUILD}/wconv", "explain", "--config", tmp],
+                              stdout=subprocess.PIPE, check=True)
+        got = yaml.safe_load(done.stdout)["model_config"]
+        wrong = [f"{k}: {got.get(k)!r}" for k, theirs in YAML_KEYS.items()
+                 if got.get(k) != getattr(config, theirs)]
+        check(f"{text}: the YAML of its config.json", ", ".join(wrong) or None)
+
+
 # 4. Casts.
 
 CASTS = {"fp32": torch.float32, "fp16": torch.float16,
@@ -384,6 +409,7 @@ def main():
             check_supplied_config: (check, tmp),
             check_forward: (check, tmp), check_casts: (tmp,),
             check_identity: (tmp,), check_torch_files: (check, tmp),
+            check_original: (check,), check_yaml: (tmp,),
         }
         for part, arguments in parts.items():
             try:

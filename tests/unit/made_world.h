@@ -14,7 +14,7 @@
 #define WORLD_MAX_OPTIONS 16
 
 /* More combinations than that are sampled. */
-#define WORLD_MAX 48
+#define WORLD_MAX 80
 
 /* A key of config.json that the table looks up. */
 struct world_key {

@@ -223,6 +223,8 @@ static const struct {
 	{"{`model`: `t`, `rules`: []}", "there are no rules"},
 	{"{`model`: `t`, `Rules`: []}", "\"Rules\" is no key of a table"},
 	{"{`model`: `t`, `use`: `x`}", "\"use\" is no key of a table"},
+	{"{`model`: `t`, `rules`: [[`a`, `b`]], `model`: `u`}",
+	 "the key \"model\" is there twice"},
 	{"{`model`: `t`, `keep`: [{`when`: `1`}], `rules`: [[`a`, `b`]]}",
 	 "keep must be a list of names"},
 	{"{`model`: `t`, `keep`: [{`names`: `a`, `type`: `Int8`}], `rules`: "
