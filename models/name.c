@@ -348,6 +348,8 @@ static bool match_number(const struct matcher *m, unsigned k, struct str rest,
 	int64_t num, at0;
 	size_t n = take_number(rest, &num);
 
+	if (n && !m->look) /* any number may do */
+		return match_from(m, k + 1, skip(rest, n), b);
 	if (!n || !part_number(part, m->caps, 0, m->look, &at0))
 		return false;
 	if (part->kind == PART_CONST)
@@ -483,6 +485,14 @@ bool name_match(const struct name *n, const struct caps *caps, struct str text,
 		return false;
 	*b = got;
 	return true;
+}
+
+bool name_may_match(const struct name *n, const struct caps *caps,
+		    struct str text)
+{
+	struct binding b = {.set = 0};
+
+	return name_match(n, caps, text, NULL, &b);
 }
 
 /* ---- filling ---- */

@@ -88,6 +88,10 @@ bool name_is_loose(const struct name *n);
 bool name_match(const struct name *n, const struct caps *caps, struct str text,
 		const struct expr_env *look, struct binding *b);
 
+/* Whether it matches with some values of the axes. */
+bool name_may_match(const struct name *n, const struct caps *caps,
+		    struct str text);
+
 /*
  * Append the name that a binding gives. Returns false if a capture has no
  * value or the arithmetic has none.

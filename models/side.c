@@ -30,6 +30,46 @@ static struct setting *source_settings(const struct table *t,
 	return v;
 }
 
+/* Whether the name is one that a rule spells out, whatever the options and
+ * axes are. */
+static bool may_match(const struct table *t, int from, struct str name)
+{
+	for (size_t i = 0; i < t->nrules; i++) {
+		const struct rule *r = &t->rules[i];
+
+		for (unsigned k = 0; k < r->nnames[from]; k++)
+			if (!name_is_loose(&r->names[from][k]) &&
+			    name_may_match(&r->names[from][k], &r->caps, name))
+				return true;
+	}
+	return false;
+}
+
+/* At least so many of the names have no rule; counting stops at limit. */
+static size_t count_strange(const struct table *t, const struct side_query *q,
+			    int from, size_t step, size_t limit)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < q->src->n && n < limit; i += step)
+		n += !may_match(t, from, q->src->v[i].name);
+	return n;
+}
+
+/* Names of the scope's source that no rule takes, or a loose one only. */
+static size_t count_in_scope(const struct scope *s, size_t step, size_t limit)
+{
+	struct strbuf scratch = STRBUF_INIT;
+	struct match m;
+	size_t n = 0;
+
+	for (size_t i = 0; i < s->src->n && n < limit; i += step)
+		n += !match_tensor(s, &s->src->v[i], &m, &scratch) ||
+		     name_is_loose(&m.rule->names[s->from][m.slot]);
+	strbuf_release(&scratch);
+	return n;
+}
+
 /*
  * How many of the names that are tried have no rule if the source is side
  * from; all of them where the table does not fit the source at all. Counting
@@ -39,21 +79,22 @@ static size_t count_unmatched(const struct table *t, const struct side_query *q,
 			      int from, size_t step, size_t limit)
 {
 	bool shown = q->to && str_is(t->sides[from], q->to);
-	struct strbuf scratch = STRBUF_INIT;
+	/* most tables are none of it, and options are dear to choose */
+	size_t nset, n = count_strange(t, q, from, step, limit);
 	struct error err = ERROR_INIT;
-	size_t nset, n = 0;
-	struct setting *set = source_settings(t, q, !shown, &nset);
 	struct scope s = {.table = t};
-	struct match m;
-	bool ok = set && scope_init(&s, t, q->config, q->src, from, q->adapter,
-				    set, nset, &err) == 0;
+	struct setting *set;
 
-	for (size_t i = 0; i < q->src->n && n < limit; i += step)
-		n += !ok || !match_tensor(&s, &q->src->v[i], &m, &scratch) ||
-		     name_is_loose(&m.rule->names[from][m.slot]);
+	if (n >= limit)
+		return n;
+	set = source_settings(t, q, !shown, &nset);
+	if (set && scope_init(&s, t, q->config, q->src, from, q->adapter, set,
+			      nset, &err) == 0)
+		n = count_in_scope(&s, step, limit);
+	else
+		n = q->src->n;
 	scope_release(&s);
 	error_release(&err);
-	strbuf_release(&scratch);
 	free(set);
 	return n;
 }
@@ -65,8 +106,11 @@ static bool may_be(const struct table *t, const struct side_query *q, int from)
 
 bool side_takes_all(const struct table *t, const struct side_query *q)
 {
+	size_t step = q->src->n / SAMPLE + 1;
+
 	for (int from = 0; from < 2 && q->src->n; from++)
 		if (may_be(t, q, from) &&
+		    count_strange(t, q, from, step, 1) == 0 &&
 		    count_unmatched(t, q, from, 1, 1) == 0)
 			return true;
 	return false;
