@@ -24,5 +24,6 @@ void reader_release(struct reader *rd)
 	free(rd->strip);
 	free(rd->windows);
 	free(rd->block);
+	rd->strip = rd->windows = rd->block = NULL;
 	strbuf_release(&rd->render);
 }

@@ -99,9 +99,8 @@ void view_free(struct view *v)
 {
 	if (!v)
 		return;
-	for (size_t i = 0; i < v->nnodes; i++)
-		if (v->nodes[i].file)
-			vfile_release((struct vfile *)v->nodes[i].file);
+	for (struct laid_out *l = v->files; l; l = l->next)
+		vfile_release(&l->file);
 	tile_cache_free(v->tiles);
 	for (uint32_t r = 0; r < v->nranks; r++)
 		tensor_set_release(&v->ranks[r]);

@@ -66,9 +66,16 @@ uint32_t view_add_dir(struct view *v, uint32_t parent, const char *name)
 	return node;
 }
 
+/* A file that the view releases, whether or not it comes to a node. */
 static struct vfile *new_file(struct view *v)
 {
-	return arena_alloc(&v->arena, sizeof(struct vfile));
+	struct laid_out *l = arena_alloc(&v->arena, sizeof(*l));
+
+	if (!l)
+		return NULL;
+	l->next = v->files;
+	v->files = l;
+	return &l->file;
 }
 
 /* A file of text in memory, which outlives the view. */
@@ -202,7 +209,7 @@ static int add_safetensors_dir(struct view *v, struct error *err)
 
 	if (ret)
 		return ret;
-	/* the map is the index under another name: one file, released once */
+	/* the map is the index under another name: one file */
 	if (add_safetensors_index(v, dir) ||
 	    !add_node(v, dir, "param_name_map.json",
 		      v->nodes[v->nnodes - 1].file))
@@ -322,6 +329,7 @@ static int add_ckpt(struct view *v, struct error *err)
 static int add_params(struct view *v)
 {
 	const struct tensor_set *set = &v->plan.target;
+	uint64_t nrender; /* of the file's header: reads do not allocate */
 
 	v->params_dir = view_add_dir(v, VIEW_ROOT, "params");
 	v->params = calloc(set->n + 1, sizeof(*v->params));
@@ -331,6 +339,9 @@ static int add_params(struct view *v)
 	for (uint32_t i = 0; i < set->n; i++) {
 		if (!npy_can_hold(set->v[i].dtype))
 			continue;
+		nrender = npy_nbytes(&set->v[i]) - set->v[i].nbytes;
+		if (nrender > v->nrender)
+			v->nrender = (size_t)nrender;
 		v->param_number[i] = (uint32_t)v->nparams;
 		v->params[v->nparams++] = i;
 	}

@@ -20,6 +20,12 @@ struct node {
 	uint64_t data_nbytes;	  /* of them */
 };
 
+/* A file that was laid out at open; in the arena. */
+struct laid_out {
+	struct vfile file;
+	struct laid_out *next;
+};
+
 struct view {
 	struct view_options opt; /* texts borrowed from the caller */
 	struct checkpoint source;
@@ -38,6 +44,7 @@ struct view {
 	struct setting *way_set; /* owned */
 	struct arena arena;	 /* layouts, nodes and their names */
 
+	struct laid_out *files;	  /* all of them, the last one first */
 	const struct vfile *ckpt; /* NULL: no_ckpt says why */
 	char *no_ckpt;
 	const uint64_t *ckpt_ends; /* [target.n] behind each tensor */
