@@ -301,11 +301,13 @@ static void note_unlisted(struct checkpoint *c, const struct location *l,
 	for (size_t i = 0; i < c->tensors.n; i++)
 		if (!listed[i])
 			name_list_add(&names, c->tensors.v[i].name);
-	if (names.n > 0)
+	if (names.n > 0) {
 		strbuf_addf(&c->notes,
 			    "%s does not list %zu of the tensors in its "
-			    "files: %s\n",
-			    l->index_name, names.n, name_list_text(&names));
+			    "files: ",
+			    l->index_name, names.n);
+		name_list_note(&names, &c->notes);
+	}
 	name_list_release(&names);
 }
 
@@ -346,10 +348,16 @@ static int pass_file(struct checkpoint *c, struct location *l, const char *name,
 	const char *path = location_path(l, name);
 	struct str copy = arena_str(&c->tensors.arena, str_of(name));
 	struct error why = ERROR_INIT;
+	int rc;
 
 	if (!path || !copy.p)
 		return error_nomem(err);
-	if (source_open(&c->passed[c->npassed], path, &why)) {
+	rc = source_open(&c->passed[c->npassed], path, &why);
+	if (rc == -ENOMEM) {
+		error_release(&why);
+		return error_nomem(err);
+	}
+	if (rc) {
 		strbuf_addf(&c->notes, "%s is not shown: %s\n", name,
 			    error_text(&why));
 		error_release(&why);
@@ -380,11 +388,13 @@ static int pass_files(struct checkpoint *c, struct location *l,
 		else
 			name_list_add(&rest, str_of(name));
 	}
-	if (rest.n > 0)
+	if (rest.n > 0) {
 		strbuf_addf(&c->notes,
-			    "only %d files are shown beside the "
-			    "weights; left out: %s\n",
-			    PASSED_MAX, name_list_text(&rest));
+			    "only %d files are shown beside the weights; left "
+			    "out: ",
+			    PASSED_MAX);
+		name_list_note(&rest, &c->notes);
+	}
 	name_list_release(&rest);
 	return rc;
 }

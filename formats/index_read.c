@@ -3,10 +3,10 @@
  * Shard indexes, read: see index.h. metadata is not looked at: total_size is
  * informative, and the writers disagree on it.
  */
+#include <errno.h>
 #include <stdlib.h>
 
-#include <cjson/cJSON.h>
-
+#include "core/json.h"
 #include "core/slurp.h"
 #include "formats/index.h"
 
@@ -115,15 +115,16 @@ int index_read(struct index *ix, const char *path, struct error *err)
 	int rc;
 
 	*ix = (struct index)INDEX_INIT;
-	strbuf_reserve(&text, 1);
 	rc = slurp(&text, path, INDEX_MAX_NBYTES, err);
 	if (rc)
 		goto out;
-	ix->json = cJSON_ParseWithLengthOpts(text.p, text.len + 1, NULL, true);
+	rc = json_tree(&ix->json, strbuf_str(&text), NULL);
 	map = cJSON_GetObjectItemCaseSensitive(ix->json, "weight_map");
 	if (!map && str_ends(str_of(path), "/" INDEX_FLAT_NAME))
 		map = ix->json;
-	if (!ix->json)
+	if (rc == -ENOMEM)
+		error_nomem(err);
+	else if (rc)
 		rc = error_set(err, ERR_SOURCE, "%s is not valid JSON", path);
 	else if (!cJSON_IsObject(map))
 		rc = error_set(err, ERR_SOURCE,

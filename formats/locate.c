@@ -390,10 +390,11 @@ static void note_unused(const struct location *l)
 		if (is_weights_name(l->entries[i]) &&
 		    !location_contains(l->weights, l->nweights, l->entries[i]))
 			name_list_add(&unused, str_of(l->entries[i]));
-	if (unused.n > 0)
-		strbuf_addf(l->notes, "%s is read; left out: %s\n",
-			    l->index_name ? l->index_name : l->weights[0],
-			    name_list_text(&unused));
+	if (unused.n > 0) {
+		strbuf_addf(l->notes, "%s is read; left out: ",
+			    l->index_name ? l->index_name : l->weights[0]);
+		name_list_note(&unused, l->notes);
+	}
 	name_list_release(&unused);
 }
 
@@ -492,12 +493,16 @@ static int locate_beside(struct location *l, const char *path,
 	struct str dir = slash ? (struct str){path, (size_t)(slash - path)}
 			       : str_of(".");
 	struct str base = str_of(slash ? slash + 1 : path);
+	int rc;
 
 	l->dir = arena_str(&l->arena, dir.n ? dir : str_of("/")).p;
 	base = arena_str(&l->arena, base);
 	if (!l->dir || !base.p)
 		return error_nomem(err);
-	if (location_list(l))
+	rc = location_list(l);
+	if (rc == -ENOMEM)
+		return error_nomem(err);
+	if (rc)
 		strbuf_addf(l->notes,
 			    "%s cannot be listed: only %s itself is read\n",
 			    l->dir, base.p);

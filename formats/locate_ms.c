@@ -138,8 +138,9 @@ static int use_all(struct location *l, const char *suffix, struct error *err)
 	add_candidates(l, suffix, &all);
 	strbuf_addf(l->notes,
 		    "%zu files without an index are read as parts of one "
-		    "model: %s\n",
-		    all.n, name_list_text(&all));
+		    "model: ",
+		    all.n);
+	name_list_note(&all, l->notes);
 	name_list_release(&all);
 	return 0;
 }

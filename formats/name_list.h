@@ -35,6 +35,14 @@ static inline const char *name_list_text(struct name_list *l)
 	return l->text.p ? l->text.p : "";
 }
 
+/* Append the list to a text, as the end of a line. */
+static inline void name_list_note(struct name_list *l, struct strbuf *out)
+{
+	strbuf_adds(out, name_list_text(l));
+	strbuf_addc(out, '\n');
+	out->failed |= l->text.failed;
+}
+
 static inline void name_list_release(struct name_list *l)
 {
 	strbuf_release(&l->text);

@@ -469,7 +469,8 @@ int pickle_load(struct pickle *p, struct cursor *c, const char *path,
 	c->p += cursor_pos(&vm->c);
 	free(vm->stack);
 	free(vm);
-	return rc;
+	/* where a value could not be made: there is no sentence for that */
+	return rc && !err->text ? -ENOMEM : rc;
 }
 
 void pickle_release(struct pickle *p)

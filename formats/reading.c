@@ -99,8 +99,10 @@ static void note_training(const struct reading *r, struct strbuf *notes)
 static void note_list(struct name_list *l, const char *what,
 		      struct strbuf *notes)
 {
-	if (l->n > 0)
-		strbuf_addf(notes, "%s: %s\n", what, name_list_text(l));
+	if (l->n == 0)
+		return;
+	strbuf_addf(notes, "%s: ", what);
+	name_list_note(l, notes);
 }
 
 void reading_note(struct reading *r, struct strbuf *notes)

@@ -6,9 +6,8 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include <cjson/cJSON.h>
-
 #include "core/checked.h"
+#include "core/json.h"
 #include "core/slurp.h"
 #include "formats/strategy.pb-c.h"
 
@@ -207,11 +206,15 @@ static int take_item(struct strategy *s, const Straspb__ParallelLayoutItem *it,
 static int read_protobuf(struct strategy *s, const struct strbuf *text,
 			 struct error *err)
 {
-	Straspb__ParallelStrategyMap *map =
-		straspb__parallel_strategy_map__unpack(
-			NULL, text->len, (const uint8_t *)text->p);
+	Straspb__ParallelStrategyMap *map;
 	int rc = 0;
 
+	/* protobuf-c does not say why; malloc does */
+	errno = 0;
+	map = straspb__parallel_strategy_map__unpack(NULL, text->len,
+						     (const uint8_t *)text->p);
+	if (!map && errno == ENOMEM)
+		return error_nomem(err);
 	if (!map)
 		return error_set(err, ERR_SOURCE,
 				 "%s is damaged or no MindSpore strategy file",
@@ -309,14 +312,14 @@ static int take_json_item(struct strategy *s, const cJSON *item,
 static int read_json(struct strategy *s, const struct strbuf *text,
 		     struct error *err)
 {
-	cJSON *json =
-		cJSON_ParseWithLengthOpts(text->p, text->len + 1, NULL, true);
-	const cJSON *items =
-		cJSON_GetObjectItemCaseSensitive(json, "parallel_layout_item");
-	const cJSON *item;
-	int rc = 0;
+	const cJSON *items, *item;
+	cJSON *json;
+	int rc = json_tree(&json, strbuf_str(text), NULL);
 
-	if (!json)
+	items = cJSON_GetObjectItemCaseSensitive(json, "parallel_layout_item");
+	if (rc == -ENOMEM)
+		error_nomem(err);
+	else if (rc)
 		rc = error_set(err, ERR_SOURCE, "%s is not valid JSON",
 			       s->path);
 	else if (!cJSON_IsObject(items))

@@ -377,12 +377,13 @@ static int refuse_choice(struct torch_file *f, struct roles *r)
 
 static void note_left_out(struct torch_file *f, struct roles *r, enum role role)
 {
-	if (r->all.n > 1)
-		strbuf_addf(f->notes,
-			    "%s: the tensors under \"%.*s\" are shown, of "
-			    "those that are under %s\n",
-			    f->s->path, STR_ARG(r->key[role]),
-			    name_list_text(&r->all));
+	if (r->all.n <= 1)
+		return;
+	strbuf_addf(f->notes,
+		    "%s: the tensors under \"%.*s\" are shown, of those that "
+		    "are under ",
+		    f->s->path, STR_ARG(r->key[role]));
+	name_list_note(&r->all, f->notes);
 }
 
 /*

@@ -136,10 +136,13 @@ static zip_int64_t input_call(void *ctx, void *data, zip_uint64_t n,
 	}
 }
 
+/* errno was 0: libzip says "not a zip archive" of a lack of memory too. */
 static int refuse_zip(struct archive *a, zip_error_t *why)
 {
-	int rc = REFUSE_FILE(a->f, "it is no whole zip archive: %s",
-			     zip_error_strerror(why));
+	int rc = errno == ENOMEM
+			 ? error_nomem(a->f->err)
+			 : REFUSE_FILE(a->f, "it is no whole zip archive: %s",
+				       zip_error_strerror(why));
 
 	zip_error_fini(why);
 	return rc;
@@ -151,6 +154,7 @@ static int open_archive(struct archive *a)
 	zip_source_t *zs;
 
 	zip_error_init(&why);
+	errno = 0;
 	zs = zip_source_function_create(input_call, &a->in, &why);
 	if (!zs)
 		return refuse_zip(a, &why);
@@ -172,17 +176,30 @@ static uint32_t le(const uint8_t *p, unsigned n)
 	return v;
 }
 
+/* Of ASCII; the byte as a number. */
+static int to_lower(char c)
+{
+	return c >= 'A' && c <= 'Z' ? c + ('a' - 'A') : (unsigned char)c;
+}
+
 /* Where the data of entry i are: libzip reads their first byte. */
 static int find_data(struct archive *a, zip_uint64_t i, struct record *r)
 {
-	zip_file_t *file = zip_fopen_index(a->zip, i, ZIP_FL_COMPRESSED);
+	zip_file_t *file;
 	bool was_read;
 	char byte;
 
+	errno = 0;
+	file = zip_fopen_index(a->zip, i, ZIP_FL_COMPRESSED);
+	was_read = file && zip_fread(file, &byte, 1) == 1;
+	if (!was_read && errno == ENOMEM) {
+		if (file)
+			zip_fclose(file);
+		return error_nomem(a->f->err);
+	}
 	if (!file)
 		return REFUSE_FILE(a->f, "record \"%.*s\": %s",
 				   STR_ARG(r->name), zip_strerror(a->zip));
-	was_read = zip_fread(file, &byte, 1) == 1;
 	zip_fclose(file);
 	r->data_off = a->in.last;
 	if (was_read && r->data_off < a->f->s->nbytes &&
@@ -265,8 +282,7 @@ static int take_record(struct archive *a, zip_uint64_t i, struct record *r)
 		return error_nomem(f->err);
 	lower = (char *)r->name.p;
 	for (size_t k = 0; k < name.n; k++)
-		if (lower[k] >= 'A' && lower[k] <= 'Z')
-			lower[k] = (char)(lower[k] + ('a' - 'A'));
+		lower[k] = (char)to_lower(lower[k]);
 	r->nbytes = st.comp_size;
 	r->is_stored = st.comp_method == ZIP_CM_STORE &&
 		       st.comp_size == st.size &&
@@ -341,25 +357,35 @@ static int read_directory(struct archive *a)
 
 /* ---- the records of a checkpoint ---- */
 
+/* A name in parts, of any case, against that of a record. */
+struct wanted {
+	struct str part[3];
+};
+
+static int by_parts(const void *key, const void *record)
+{
+	const struct wanted *w = key;
+	struct cursor c;
+
+	c = cursor_of(((const struct record *)record)->name.p,
+		      ((const struct record *)record)->name.n);
+	for (unsigned k = 0; k < 3; k++)
+		for (size_t i = 0; i < w->part[k].n; i++) {
+			int d = to_lower(w->part[k].p[i]) - cursor_next(&c);
+
+			if (d)
+				return d;
+		}
+	return cursor_left(&c) ? -1 : 0;
+}
+
 /* DIR/prefix key, or NULL. */
 static struct record *find_record(struct archive *a, const char *prefix,
 				  struct str key)
 {
-	struct strbuf name = STRBUF_INIT;
-	struct record want = {.nbytes = 0}, *r;
+	struct wanted w = {{a->dir, str_of(prefix), key}};
 
-	strbuf_addstr(&name, a->dir);
-	strbuf_adds(&name, prefix);
-	for (size_t i = 0; i < key.n; i++) {
-		char c = key.p[i];
-
-		strbuf_addc(&name, c >= 'A' && c <= 'Z' ? (char)(c + 32) : c);
-	}
-	want.name = strbuf_str(&name);
-	r = name.failed ? NULL
-			: bsearch(&want, a->v, a->n, sizeof(want), by_name);
-	strbuf_release(&name);
-	return r;
+	return bsearch(&w, a->v, a->n, sizeof(*a->v), by_parts);
 }
 
 /* The directory that has data.pkl, of a single component. */

@@ -13,6 +13,7 @@ struct checker {
 	const char *origin;
 	struct strbuf *wrong;
 	struct arena arena; /* of one rule */
+	bool nomem;	    /* no finding says anything then */
 };
 
 static void __attribute__((format(printf, 2, 3)))
@@ -86,6 +87,7 @@ static void check_name(struct checker *c, const struct name *n)
 		 !str_eq(strbuf_str(&made), strbuf_str(&again)))
 		wrong(c, "the name %.*s does not take %.*s, which it makes",
 		      STR_ARG(n->text), STR_ARG(strbuf_str(&made)));
+	c->nomem |= made.failed || again.failed;
 	strbuf_release(&made);
 	strbuf_release(&again);
 }
@@ -117,10 +119,13 @@ static void check_pattern(struct checker *c, int from)
 	struct axis_env env = {has_axis, c};
 	struct str names[PATTERN_MAX_TENSORS];
 	struct error err = ERROR_INIT;
+	int rc;
 
 	for (unsigned k = 0; k < c->r->nnames[from]; k++)
 		names[k] = c->r->names[from][k].text;
-	if (pattern_check(c->r->pattern, from, names, &env, &c->arena, &err))
+	rc = pattern_check(c->r->pattern, from, names, &env, &c->arena, &err);
+	c->nomem |= rc == -ENOMEM;
+	if (rc)
 		wrong(c, "from the %s alone, with made-up sizes: %s",
 		      from ? "right" : "left", error_text(&err));
 	error_release(&err);
@@ -219,7 +224,7 @@ int check_rules(struct check_result *out, struct str json, const char *origin,
 		c.arena = (struct arena)ARENA_INIT;
 	}
 	table_free(t);
-	return wrong->failed || !out->model.p ? error_nomem(err) : 0;
+	return c.nomem || wrong->failed || !out->model.p ? error_nomem(err) : 0;
 }
 
 void check_release(struct check_result *r)

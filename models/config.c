@@ -2,11 +2,12 @@
 /* config.json by cJSON; see config.h. */
 #include "models/config.h"
 
-#include <cjson/cJSON.h>
+#include <errno.h>
 #include <limits.h>
 #include <math.h>
 #include <stdlib.h>
 
+#include "core/json.h"
 #include "core/slurp.h"
 
 /* Real ones have a few KB; id2label tables reach some hundred. */
@@ -64,27 +65,20 @@ static bool keep_numbers(cJSON *j, const char **p, const char *end)
 	return true;
 }
 
-/* Nothing but white space stands behind end. */
-static bool only_space(struct str text, const char *end)
-{
-	for (; end < text.p + text.n; end++)
-		if (!memchr(" \t\r\n", *end, 4))
-			return false;
-	return true;
-}
-
 int config_parse(struct config **out, struct str text, const char *name,
 		 struct error *err)
 {
 	struct config *c = calloc(1, sizeof(*c));
-	const char *end = NULL;
+	const char *end;
+	int rc;
 
 	if (!c)
 		return error_nomem(err);
-	c->root = cJSON_ParseWithLengthOpts(text.p ? text.p : "", text.n, &end,
-					    false);
-	if (!cJSON_IsObject(c->root) || !only_space(text, end)) {
+	rc = json_tree(&c->root, text, NULL);
+	if (!cJSON_IsObject(c->root)) {
 		config_free(c);
+		if (rc == -ENOMEM)
+			return error_nomem(err);
 		return error_set(err, ERR_SOURCE, "%s: not a JSON object",
 				 name);
 	}

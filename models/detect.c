@@ -130,28 +130,34 @@ static void list_models(const struct models *m, struct strbuf *sb)
 static int rank_named(const struct table *t, struct str name,
 		      const struct side_query *q)
 {
-	bool fits = (q->config && detected(t, q)) || side_takes_all(t, q);
+	int fits = q->config && detected(t, q) ? 1 : side_takes_all(t, q);
 
-	return 2 * fits + str_eq(t->model, name);
+	return fits < 0 ? fits : 2 * fits + str_eq(t->model, name);
 }
 
-static const struct table *find_named(const struct models *m, struct str name,
-				      const struct side_query *q)
+/* *best is NULL where no table is called so. 0 or -ENOMEM. */
+static int find_named(const struct models *m, struct str name,
+		      const struct side_query *q, const struct table **best)
 {
-	const struct table *best = NULL;
 	int rank = -1;
 
+	*best = m->user;
 	if (m->user && table_is(m->user, name))
-		return m->user;
+		return 0;
+	*best = NULL;
 	for (size_t i = 0; i < m->n; i++) {
-		int r = table_is(m->v[i], name) ? rank_named(m->v[i], name, q)
-						: -1;
+		int r;
 
+		if (!table_is(m->v[i], name))
+			continue;
+		r = rank_named(m->v[i], name, q);
+		if (r < 0)
+			return r;
 		if (r > rank)
-			best = m->v[i];
+			*best = m->v[i];
 		rank = r > rank ? r : rank;
 	}
-	return best;
+	return 0;
 }
 
 static int choose_named(const struct models *m, struct str name,
@@ -161,7 +167,8 @@ static int choose_named(const struct models *m, struct str name,
 	struct strbuf sb = STRBUF_INIT;
 	int ret;
 
-	*out = find_named(m, name, q);
+	if (find_named(m, name, q, out))
+		return error_nomem(err);
 	if (*out)
 		return 0;
 	list_models(m, &sb);
@@ -222,16 +229,19 @@ static int choose_detected(const struct models *m, const struct side_query *p,
 
 	if (!candidate)
 		return error_nomem(err);
-	for (size_t i = 0; i < m->n; i++) {
-		candidate[i] = p->config ? detected(m->v[i], p)
-					 : side_takes_all(m->v[i], p);
+	for (size_t i = 0; i < m->n && ret >= 0; i++) {
+		ret = p->config ? detected(m->v[i], p)
+				: side_takes_all(m->v[i], p);
+		candidate[i] = ret > 0;
 		if (candidate[i] && n++ == 0)
 			*out = m->v[i];
 	}
-	if (n == 0)
+	if (ret < 0)
+		ret = error_nomem(err);
+	else if (n == 0)
 		ret = refuse_none(m, p, err);
-	else if (n > 1)
-		ret = refuse_several(m, candidate, err);
+	else
+		ret = n > 1 ? refuse_several(m, candidate, err) : 0;
 	free(candidate);
 	return ret;
 }

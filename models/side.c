@@ -2,6 +2,7 @@
 /* Choosing by names; see side.h. */
 #include "models/side.h"
 
+#include <errno.h>
 #include <stdlib.h>
 
 #include "models/match.h"
@@ -56,47 +57,56 @@ static size_t count_strange(const struct table *t, const struct side_query *q,
 	return n;
 }
 
-/* Names of the scope's source that no rule takes, or a loose one only. */
-static size_t count_in_scope(const struct scope *s, size_t step, size_t limit)
+/* Names of the scope's source that no rule takes, or a loose one only. 0 or
+ * -ENOMEM. */
+static int count_in_scope(const struct scope *s, size_t step, size_t limit,
+			  size_t *out)
 {
 	struct strbuf scratch = STRBUF_INIT;
 	struct match m;
 	size_t n = 0;
+	bool failed;
 
 	for (size_t i = 0; i < s->src->n && n < limit; i += step)
 		n += !match_tensor(s, &s->src->v[i], &m, &scratch) ||
 		     name_is_loose(&m.rule->names[s->from][m.slot]);
+	*out = n;
+	failed = scratch.failed;
 	strbuf_release(&scratch);
-	return n;
+	return failed ? -ENOMEM : 0;
 }
 
 /*
  * How many of the names that are tried have no rule if the source is side
  * from; all of them where the table does not fit the source at all. Counting
- * stops at limit.
+ * stops at limit. 0 or -ENOMEM.
  */
-static size_t count_unmatched(const struct table *t, const struct side_query *q,
-			      int from, size_t step, size_t limit)
+static int count_unmatched(const struct table *t, const struct side_query *q,
+			   int from, size_t step, size_t limit, size_t *out)
 {
 	bool shown = q->to && str_is(t->sides[from], q->to);
-	/* most tables are none of it, and options are dear to choose */
-	size_t nset, n = count_strange(t, q, from, step, limit);
 	struct error err = ERROR_INIT;
 	struct scope s = {.table = t};
 	struct setting *set;
+	size_t nset;
+	int rc;
 
-	if (n >= limit)
-		return n;
+	/* most tables are none of it, and options are dear to choose */
+	*out = count_strange(t, q, from, step, limit);
+	if (*out >= limit)
+		return 0;
 	set = source_settings(t, q, !shown, &nset);
-	if (set && scope_init(&s, t, q->config, q->src, from, q->adapter, set,
-			      nset, &err) == 0)
-		n = count_in_scope(&s, step, limit);
-	else
-		n = q->src->n;
+	rc = set ? scope_init(&s, t, q->config, q->src, from, q->adapter, set,
+			      nset, &err)
+		 : -ENOMEM;
+	if (!rc)
+		rc = count_in_scope(&s, step, limit, out);
+	else if (rc != -ENOMEM)
+		*out = q->src->n;
 	scope_release(&s);
 	error_release(&err);
 	free(set);
-	return n;
+	return rc == -ENOMEM ? rc : 0;
 }
 
 static bool may_be(const struct table *t, const struct side_query *q, int from)
@@ -104,34 +114,43 @@ static bool may_be(const struct table *t, const struct side_query *q, int from)
 	return !q->is_mindspore || str_is(t->sides[from], MINDSPORE);
 }
 
-bool side_takes_all(const struct table *t, const struct side_query *q)
+int side_takes_all(const struct table *t, const struct side_query *q)
 {
 	size_t step = q->src->n / SAMPLE + 1;
 
-	for (int from = 0; from < 2 && q->src->n; from++)
-		if (may_be(t, q, from) &&
-		    count_strange(t, q, from, step, 1) == 0 &&
-		    count_unmatched(t, q, from, 1, 1) == 0)
-			return true;
-	return false;
+	for (int from = 0; from < 2 && q->src->n; from++) {
+		size_t left;
+
+		if (!may_be(t, q, from) ||
+		    count_strange(t, q, from, step, 1) > 0)
+			continue;
+		if (count_unmatched(t, q, from, 1, 1, &left))
+			return -ENOMEM;
+		if (left == 0)
+			return 1;
+	}
+	return 0;
 }
 
-/* The side whose rules leave fewer names; prefer where that is no matter. */
+/* The side whose rules leave fewer names; prefer where that is no matter. A
+ * side, or -ENOMEM. */
 static int side_of_names(const struct table *t, const struct side_query *q,
 			 int prefer)
 {
 	size_t step = q->src->n / SAMPLE + 1;
-	size_t left;
+	size_t left, other;
 
 	if (!may_be(t, q, !prefer))
 		return prefer;
 	if (!may_be(t, q, prefer))
 		return !prefer;
-	left = count_unmatched(t, q, prefer, step, SIZE_MAX);
+	if (count_unmatched(t, q, prefer, step, SIZE_MAX, &left))
+		return -ENOMEM;
 	if (left == 0)
 		return prefer;
-	return count_unmatched(t, q, !prefer, step, left) < left ? !prefer
-								 : prefer;
+	if (count_unmatched(t, q, !prefer, step, left, &other))
+		return -ENOMEM;
+	return other < left ? !prefer : prefer;
 }
 
 static int refuse_side(const struct table *t, const char *to, struct error *err)
@@ -170,6 +189,8 @@ int side_choose(struct side_choice *out, const struct table *t,
 				 STR_ARG(t->model), STR_ARG(t->sides[0]),
 				 STR_ARG(t->sides[1]));
 	out->from = side_of_names(t, q, prefer);
+	if (out->from < 0)
+		return error_nomem(err);
 	out->shown = !q->to || is[!out->from] ? !out->from : out->from;
 	if (out->from == out->shown && !str_is(t->sides[out->shown], MINDSPORE))
 		return refuse_same(t, out, err);

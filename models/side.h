@@ -30,8 +30,8 @@ struct side_choice {
 int side_choose(struct side_choice *out, const struct table *t,
 		const struct side_query *q, struct error *err);
 
-/* The same without a sentence: whether all names have a rule on some side. */
-bool side_takes_all(const struct table *t, const struct side_query *q);
+/* Whether all names have a rule on some side: 1, 0 or -ENOMEM. */
+int side_takes_all(const struct table *t, const struct side_query *q);
 
 /* Whether a setting is of the layout that is made, not of what is read. */
 bool side_is_option(const struct table *t, const struct setting *set);

@@ -2,10 +2,10 @@
 /* Loading rule tables from JSON: all but the rules; see table.h. */
 #include "models/table.h"
 
-#include <cjson/cJSON.h>
-#include <ctype.h>
+#include <errno.h>
 #include <stdlib.h>
 
+#include "core/json.h"
 #include "models/json_line.h"
 #include "models/table_rules.h"
 
@@ -473,13 +473,12 @@ static int parse(struct table **out, struct str json, const char *origin,
 		return error_nomem(err);
 	t->sides[0] = str_of("hf");
 	t->sides[1] = str_of("ms");
-	root = cJSON_ParseWithLengthOpts(json.p ? json.p : "", json.n, &end,
-					 false);
+	ret = json_tree(&root, json, &end);
 	l.root = root;
-	while (root && end < json.p + json.n && isspace((unsigned char)*end))
-		end++;
-	if (cJSON_IsObject(root) && end == json.p + json.n)
+	if (cJSON_IsObject(root))
 		ret = table_extend(&l, root);
+	else if (ret == -ENOMEM)
+		error_nomem(err);
 	else
 		ret = not_json(&l, end);
 	if (!ret)

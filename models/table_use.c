@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "core/json.h"
 #include "models/builtin.h"
 #include "models/json_line.h"
 #include "models/table_rules.h"
@@ -119,7 +120,8 @@ static int load(struct table_loader *l, const char *name, unsigned depth,
 		return table_bad(l, "tables extend each other too deeply");
 	l->origin = b->name;
 	l->text = (struct str){b->text, b->nbytes};
-	*root = cJSON_ParseWithLength(b->text, b->nbytes);
+	if (json_tree(root, l->text, NULL) == -ENOMEM)
+		return error_nomem(l->err);
 	l->root = *root;
 	l->at = NULL;
 	if (!cJSON_IsObject(*root))

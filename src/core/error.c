@@ -61,7 +61,7 @@ int error_set(struct error *err, enum error_class class, const char *fmt, ...)
 	va_start(ap, fmt);
 	fill(err, class, format(fmt, ap));
 	va_end(ap);
-	return -EINVAL;
+	return err->text ? -EINVAL : error_nomem(err);
 }
 
 int error_errno(struct error *err, enum error_class class, int errnum,

@@ -35,7 +35,8 @@ struct error {
 /*
  * error_set - fill *err (a sentence, no newline at its end, no full stop).
  * Control bytes are escaped: names come from files. A second call replaces
- * the first. Returns -EINVAL, so that callers can say: return error_set(...).
+ * the first. Returns -EINVAL, so that callers can say: return error_set(...);
+ * or -ENOMEM where there is no memory for the sentence.
  */
 int error_set(struct error *err, enum error_class class, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
