@@ -122,24 +122,27 @@ static bool axis_value(const void *ctx, struct str name, uint64_t *out)
 
 /* ---- making it ---- */
 
-static void make(struct tensor *t, const struct pattern_out *out,
+/* False where it has more bytes than there are: plans refuse it. */
+static bool make(struct tensor *t, const struct pattern_out *out,
 		 const struct tensor *const *in)
 {
 	*t = (struct tensor){.name = str_of("out"),
 			     .dims = out->dims,
 			     .ndim = (uint8_t)out->ndim,
 			     .dtype = DT_U32};
-	FUZZ_CHECK(tensor_nbytes(DT_U32, t->dims, t->ndim, &t->nbytes));
+	if (!tensor_nbytes(DT_U32, t->dims, t->ndim, &t->nbytes))
+		return false;
 	if (out->copy_of >= 0) {
 		FUZZ_CHECK(!out->gather);
 		FUZZ_CHECK(in[out->copy_of]->nbytes == t->nbytes);
 		t->recipe = RECIPE_SLICE;
 		t->slice.of = in[out->copy_of];
-		return;
+		return true;
 	}
 	FUZZ_CHECK(out->gather);
 	t->recipe = RECIPE_GATHER;
 	t->gather = out->gather;
+	return true;
 }
 
 /* Labels are unique, but for those of zero blocks. */
@@ -191,11 +194,12 @@ static bool apply(const struct pattern *p, int from, const struct input *x,
 			 &err))
 		return false;
 	for (unsigned k = 0; k < pattern_ntensors(p, !from); k++) {
-		make(&out->t[k], &po[k], in);
-		out->p[k] = &out->t[k];
-		nbytes += out->t[k].nbytes;
-		if (nbytes > UINT64_C(4) * FUZZ_NLABELS)
+		if (!make(&out->t[k], &po[k], in))
 			return false;
+		out->p[k] = &out->t[k];
+		if (out->t[k].nbytes > UINT64_C(4) * FUZZ_NLABELS - nbytes)
+			return false;
+		nbytes += out->t[k].nbytes;
 	}
 	return true;
 }
