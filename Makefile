@@ -37,6 +37,9 @@ CLI_OBJ = $(patsubst %.c,$(O)/%.o,$(wildcard src/cli/*.c))
 UNIT_OBJ = $(UNIT_SRC:%.c=$(O)/%.o)
 TOOLS = $(addprefix $(B)/tests/,readers faultfs soak make_model)
 BENCH_TOOLS = $(addprefix $(B)/tests/,make_model nullfs reader)
+# A malloc of our own goes with no sanitizer's.
+TOOLS += $(if $(SANITIZE),,$(B)/tests/every)
+SHARED = $(if $(SANITIZE),,$(B)/tests/failing.so)
 FUZZERS = $(patsubst tests/fuzz/%.c,$(B)/tests/%,$(wildcard tests/fuzz/fuzz_*.c))
 FUZZ_MAIN ?= $(O)/tests/fuzz/replay.o
 
@@ -65,6 +68,12 @@ $(B)/tests/soak: $(O)/tests/mount/soak.o
 $(B)/tests/make_model: $(O)/tests/bench/make_model.o
 $(B)/tests/nullfs: $(O)/tests/bench/nullfs.o
 $(B)/tests/reader: $(O)/tests/bench/reader.o
+$(B)/tests/every: $(O)/tests/alloc/every.o $(O)/tests/alloc/failing.o \
+	$(B)/libwconv.a
+$(B)/tests/failing.so: tests/alloc/failing.c tests/alloc/failing.h
+	@mkdir -p $(@D)
+	$(call say,LINK)$(CC) $(STD) $(CPPFLAGS) $(FLAGS) -fPIC -shared \
+		$(LDFLAGS) -o $@ $<
 $(FUZZERS): $(B)/tests/%: $(O)/tests/fuzz/%.o $(O)/tests/fuzz/fuzz.o \
 	$(FUZZ_MAIN) $(B)/libwconv.a
 $(B)/wconvfs $(B)/wconv $(B)/tests/unit $(sort $(TOOLS) $(BENCH_TOOLS)) $(FUZZERS):
@@ -109,7 +118,7 @@ deps:
 test: deps ## install what is missing, build, run every test
 	@$(MAKE) --no-print-directory run-tests
 
-run-tests: all $(B)/tests/unit $(TOOLS) $(FUZZERS)
+run-tests: all $(B)/tests/unit $(TOOLS) $(SHARED) $(FUZZERS)
 	@BUILD='$(B)' SANITIZED='$(strip $(SANITIZE))' \
 		TEST_TIMEOUT=$(if $(SANITIZE),1200,300) sh tests/run
 
