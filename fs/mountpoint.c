@@ -21,6 +21,10 @@
 /* As the kernel shows the type of our mounts. */
 #define OUR_TYPE "fuse.wconvfs"
 
+/* Two paths of at most 4096 bytes, each of which may be written as \ooo, and
+ * two lists of options of at most a page. */
+#define MOUNTINFO_LINE (48 << 10)
+
 static bool is_octal(const char *p)
 {
 	for (int i = 0; i < 3; i++)
@@ -74,21 +78,43 @@ static bool parse_mount(char *line, const char *path, struct mounted *out)
 	return true;
 }
 
-/* The topmost mount at exactly that path. False if there is none. */
+/* Take the whole lines out of buf[0..n). Returns the bytes that are left. */
+static size_t take_lines(char *buf, size_t n, const char *path,
+			 struct mounted *out, bool *found)
+{
+	char *line = buf, *end;
+
+	while ((end = memchr(line, '\n', n))) {
+		*end = '\0';
+		if (parse_mount(line, path, out))
+			*found = true;
+		n -= (size_t)(end + 1 - line);
+		line = end + 1;
+	}
+	memmove(buf, line, n);
+	return n;
+}
+
+/*
+ * The topmost mount at exactly that path. False if there is none. It is asked
+ * when a mount is to end, and needs no memory but this.
+ */
 static bool find_mount(const char *path, struct mounted *out)
 {
-	FILE *f = fopen("/proc/self/mountinfo", "re");
-	char *line = NULL;
-	size_t cap = 0;
+	int fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
+	char buf[MOUNTINFO_LINE];
 	bool found = false;
+	size_t n = 0;
+	ssize_t got;
 
-	if (!f)
+	if (fd < 0)
 		return false;
-	while (getline(&line, &cap, f) > 0)
-		if (parse_mount(line, path, out))
-			found = true;
-	free(line);
-	fclose(f);
+	while ((got = read(fd, buf + n, sizeof(buf) - n)) > 0) {
+		n = take_lines(buf, n + (size_t)got, path, out, &found);
+		if (n == sizeof(buf))
+			break;
+	}
+	close(fd);
 	return found;
 }
 
