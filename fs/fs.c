@@ -143,14 +143,11 @@ static bool fill_entry(const struct fs *fs, uint64_t node,
 
 static void op_init(void *userdata, struct fuse_conn_info *conn)
 {
-	struct fs *fs = userdata;
-
+	(void)userdata;
 	conn->want &= ~(unsigned)(FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE |
 				  FUSE_CAP_SPLICE_MOVE);
 	conn->max_background = MAX_BACKGROUND;
 	conn->congestion_threshold = MAX_BACKGROUND * 3 / 4;
-	if (fs->on_init)
-		fs->on_init(fs->on_init_arg);
 }
 
 /* Libraries probe for many files that are absent: ino 0 is cached as well. */

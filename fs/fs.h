@@ -30,16 +30,14 @@ struct fs {
 	pthread_key_t workers;	/* a struct worker for each thread */
 	pthread_mutex_t lock;	/* of handles; taken by open and release only */
 	struct handle *handles; /* open files */
-	void (*on_init)(void *arg); /* called when the kernel says hello */
-	void *on_init_arg;
 };
 
 /* The session's userdata is the struct fs. */
 extern const struct fuse_lowlevel_ops fs_ops;
 
 /*
- * Fill *fs for a view; its on_init may be set afterwards. Returns 0 or
- * -errno; fs_release once no other thread serves it.
+ * Fill *fs for a view. Returns 0 or -errno; fs_release once no other thread
+ * serves it.
  */
 int fs_init(struct fs *fs, struct view *v);
 void fs_release(struct fs *fs);

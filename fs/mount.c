@@ -211,10 +211,12 @@ static void *watch(void *arg)
 	return NULL;
 }
 
-/* From the kernel's INIT, before it is answered. */
-static void start_warden(void *arg)
+/*
+ * Its first question waits until the kernel's INIT is answered; it fails where
+ * libfuse had no memory for that, and would serve a mount that nobody can use.
+ */
+static int start_warden(struct server *s)
 {
-	struct server *s = arg;
 	sigset_t all, old;
 	int ret;
 
@@ -223,10 +225,9 @@ static void start_warden(void *arg)
 	ret = pthread_create(&s->warden, NULL, watch, s);
 	pthread_sigmask(SIG_SETMASK, &old, NULL);
 	s->watched = ret == 0;
-	if (ret) {
-		error_errno(&s->err, ERR_MOUNT, ret, "cannot start a thread");
-		fuse_session_exit(s->se);
-	}
+	return ret ? error_errno(&s->err, ERR_MOUNT, ret,
+				 "cannot start a thread")
+		   : 0;
 }
 
 static void join_warden(struct server *s)
@@ -368,7 +369,9 @@ static int serve(struct server *s, struct fs *fs, struct error *err)
 	ret = session_start(s, fs, err);
 	if (ret)
 		return ret;
-	ret = loop(s);
+	ret = start_warden(s);
+	if (!ret)
+		ret = loop(s);
 	s->ended = true;
 	fuse_session_unmount(s->se); /* nothing, where it is unmounted */
 	join_warden(s);
@@ -396,8 +399,6 @@ int mount_serve(const struct mount *m, struct error *err)
 	fs.uid = m->opt->uid;
 	fs.gid = m->opt->gid;
 	fs.cache = m->opt->cache;
-	fs.on_init = start_warden;
-	fs.on_init_arg = &s;
 	ret = serve(&s, &fs, err);
 	fs_release(&fs);
 	error_release(&s.err);
