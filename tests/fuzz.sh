@@ -56,7 +56,8 @@ one() {
 		cp "$f" "$corpus/seed-$(echo "$f" | tr / -)"
 	done
 	set -- "$1" "$fuzz/tests/fuzz_$1" -max_total_time="$seconds" \
-		-timeout=20 -rss_limit_mb=3000 -print_final_stats=1 \
+		-max_len=8192 -timeout=20 -rss_limit_mb=3000 \
+		-print_final_stats=1 \
 		-artifact_prefix="$fuzz/findings/$1-" "$corpus"
 	[ ! -e "tests/fuzz/dict/$1.dict" ] || set -- "$@" -dict="tests/fuzz/dict/$1.dict"
 	name=$1

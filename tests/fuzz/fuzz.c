@@ -227,23 +227,32 @@ const struct models *fuzz_models(void)
 	return &tables;
 }
 
-void fuzz_plan(const struct table *t, const struct config *c, bool partial)
+/* Plan a set by a table; *p is released by the caller. */
+static int plan(struct plan *p, const struct table *t, const struct config *c,
+		const struct tensor_set *set, int from, bool partial)
 {
 	struct plan_options o = {.partial = partial};
 	struct error err = ERROR_INIT;
-	struct tensor_set set;
 	struct scope scope;
-	int rc;
+	int rc = scope_init(&scope, t, c, set, from, false, NULL, 0, &err);
+
+	*p = (struct plan){.target = TENSOR_SET_INIT};
+	if (!rc)
+		rc = plan_make(p, &scope, &o, &err);
+	scope_release(&scope);
+	return fuzz_refused(rc, &err);
+}
+
+void fuzz_plan(const struct table *t, const struct config *c, bool partial)
+{
+	struct plan there, back;
+	struct tensor_set set;
 
 	fuzz_model(&set);
-	rc = scope_init(&scope, t, c, &set, 0, false, NULL, 0, &err);
-	if (!rc) {
-		struct plan p;
-
-		rc = plan_make(&p, &scope, &o, &err);
-		plan_release(&p);
+	if (plan(&there, t, c, &set, 0, partial) == 0) {
+		plan(&back, t, c, &there.target, 1, partial);
+		plan_release(&back);
 	}
-	fuzz_refused(rc, &err);
-	scope_release(&scope);
+	plan_release(&there);
 	tensor_set_release(&set);
 }

@@ -58,7 +58,7 @@ void fuzz_model(struct tensor_set *set);
 /* The built-in tables. */
 const struct models *fuzz_models(void);
 
-/* Plan fuzz_model by a table and a config.json (or NULL). */
+/* Plan fuzz_model by a table and a config.json (or NULL), and the way back. */
 void fuzz_plan(const struct table *t, const struct config *c, bool partial);
 
 #endif

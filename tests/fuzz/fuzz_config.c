@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A config.json: the choice of a table, its axes, a plan by each table. */
+/* A config.json: the choice of a table, its axes, plans. */
 #include "tests/fuzz/fuzz.h"
 
 #include "models/dequant.h"
@@ -53,8 +53,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 	if (fuzz_refused(models_choose(m, NULL, &q, &chosen, &err), &err) == 0)
 		fuzz_plan(chosen, c, false);
 	tensor_set_release(&set);
-	for (size_t i = 0; i < m->n; i++)
-		fuzz_plan(m->v[i], c, true);
+	/* any of the others, not all: there are dozens */
+	fuzz_plan(m->v[n % m->n], c, true);
 	fuzz_blocks(c);
 	config_free(c);
 	return 0;
