@@ -62,6 +62,8 @@ static bool overlay(cJSON *base, const cJSON *mine, unsigned depth)
 		     (its ? cJSON_ReplaceItemInObjectCaseSensitive(
 				    base, e->string, copy)
 			  : cJSON_AddItemToObject(base, e->string, copy));
+		if (!ok)
+			cJSON_Delete(copy);
 	}
 	return ok;
 }
