@@ -388,6 +388,8 @@ static int build(struct plan_builder *b)
 		ret = note_passed(b, unmapped, n);
 	if (!ret)
 		ret = check_families(b);
+	if (!ret && !b->o->partial && !b->scope->adapter && !b->scope->template)
+		ret = plan_check_needs(b);
 	if (!ret) {
 		plan_add_notes(b);
 		ret = b->plan->notes.failed ? error_nomem(b->err)

@@ -52,6 +52,12 @@ void plan_slice(const struct tensor *stack, uint64_t i, uint64_t n,
 /* Make the targets of a two-sided rule's match, of b->members. */
 int plan_add_targets(struct plan_builder *b, const struct match *m);
 
+/*
+ * plan_needs.c: whether the source has what the table says is needed, once the
+ * targets are made. ERR_MAPPING with the names it lacks.
+ */
+int plan_check_needs(struct plan_builder *b);
+
 /* Pass source tensor i through. */
 int plan_add_passed(struct plan_builder *b, uint32_t i);
 

@@ -47,6 +47,9 @@ struct rule {
 	struct str text; /* "A, B -> C", prefixes included */
 	/* what it takes for granted when that side is read, or "" */
 	struct str note[2];
+	/* where this holds, a source must have what the rule reads; or NULL */
+	const struct expr *needed;
+	unsigned needed_space;
 };
 
 struct axis {

@@ -309,6 +309,8 @@ int table_read_rule(struct flattener *f, const cJSON *j, struct rule *out)
 
 	b.rule.space = (uint8_t)f->group.space;
 	memcpy(b.rule.note, f->group.note, sizeof(b.rule.note));
+	b.rule.needed = f->group.needed;
+	b.rule.needed_space = f->group.needed_space;
 	if (f->l->lines)
 		b.rule.line = json_line(f->l->text, f->l->root, j);
 	if (n < 2 || n > 3)

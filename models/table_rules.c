@@ -28,19 +28,20 @@ static int flatten_list(struct flattener *f, const cJSON *list);
 
 static int check_group(struct flattener *f, const cJSON *j)
 {
-	static const char *const keys[] = {"when", "at",    "config",
-					   "note", "rules", "use"};
+	static const char *const keys[] = {"when",   "at",    "config", "note",
+					   "needed", "rules", "use"};
+	const size_t n = sizeof(keys) / sizeof(keys[0]);
 	unsigned nbodies = 0;
 
 	for (const cJSON *e = j->child; e; e = e->next) {
 		size_t k = 0;
 
-		while (k < 6 && strcmp(keys[k], e->string) != 0)
+		while (k < n && strcmp(keys[k], e->string) != 0)
 			k++;
-		if (k == 6)
+		if (k == n)
 			return table_bad(f->l, "\"%s\" is no key of a group",
 					 e->string);
-		nbodies += k >= 4;
+		nbodies += k >= n - 2;
 	}
 	return nbodies == 1 ? 0
 			    : table_bad(f->l, "a group has \"rules\" or "
@@ -111,6 +112,28 @@ static int enter_note(struct flattener *f, const cJSON *note)
 	return 0;
 }
 
+/* When the rules are needed: true, or a condition on the source as a whole. */
+static int enter_needed(struct flattener *f, const cJSON *needed)
+{
+	struct group *g = &f->group;
+	int ret;
+
+	if (!needed)
+		return 0;
+	if (!cJSON_IsString(needed) && !cJSON_IsTrue(needed))
+		return table_bad(f->l, "\"needed\" must be true or a text");
+	ret = expr_parse(&g->needed,
+			 str_of(cJSON_IsTrue(needed) ? "true"
+						     : needed->valuestring),
+			 &f->l->table->arena, f->l->err);
+	if (ret)
+		return table_context(f->l, "needed", ret);
+	if (expr_has(g->needed, 0).p)
+		return table_bad(f->l, "\"needed\" takes no has");
+	g->needed_space = g->space;
+	return 0;
+}
+
 /* Another table's rules, in its own space. */
 static int use_table(struct flattener *f, const char *name)
 {
@@ -161,6 +184,9 @@ static int flatten_body(struct flattener *f, const cJSON *j)
 	if (!ret)
 		ret = enter_note(f,
 				 cJSON_GetObjectItemCaseSensitive(j, "note"));
+	if (!ret)
+		ret = enter_needed(
+			f, cJSON_GetObjectItemCaseSensitive(j, "needed"));
 	if (ret)
 		return ret;
 	return name ? use(f, name)
@@ -174,6 +200,8 @@ static int flatten_group(struct flattener *f, const cJSON *j)
 	size_t len[2] = {g->at[0].len, g->at[1].len};
 	unsigned nwhen = g->nwhen, space = g->space;
 	struct str note[2] = {g->note[0], g->note[1]};
+	const struct expr *needed = g->needed;
+	unsigned needed_space = g->needed_space;
 	int ret = check_group(f, j);
 
 	if (!ret && ++g->depth > MAX_GROUPS)
@@ -187,6 +215,8 @@ static int flatten_group(struct flattener *f, const cJSON *j)
 	g->nwhen = nwhen;
 	g->space = space;
 	memcpy(g->note, note, sizeof(note));
+	g->needed = needed;
+	g->needed_space = needed_space;
 	return ret;
 }
 

@@ -29,6 +29,8 @@ struct group {
 	unsigned when_space[MAX_GROUPS];
 	unsigned nwhen, depth, space;
 	struct str note[2];
+	const struct expr *needed; /* of the innermost group that has one */
+	unsigned needed_space;
 };
 
 struct flattener {

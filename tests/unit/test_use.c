@@ -167,8 +167,9 @@ START_TEST(extending_adds_to_what_is_there)
 	model_config(&m, "{`my_size`: 4, `x`: 2, `vocab_size`: 9,"
 			 "`hidden_size`: 2}");
 	model_add_lines(&m, "lm_head.weight F32 4x2\n"
-			    "model.norm.weight F32 2\n");
-	plan_makes(0, "mine F32 4x2\nmodel.norm_out.weight F32 2");
+			    "model.layers.0.mlp.down_proj.weight F32 2x3\n");
+	plan_makes(0, "mine F32 4x2\n"
+		      "model.layers.0.feed_forward.w2.weight F32 2x3");
 	ck_assert(str_is(m.table->model, "t"));
 	ck_assert_uint_eq(m.table->ndetect, 0);
 	ck_assert_ptr_nonnull(table_option(m.table, str_of("qkv_concat")));
