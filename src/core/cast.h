@@ -23,6 +23,11 @@ bool cast_supported(enum dtype from, enum dtype to);
 uint64_t cast_run(enum dtype from, enum dtype to, const void *in, void *out,
 		  size_t nelem);
 
+/* The same without what only some processors have: what the other is held to.
+ */
+uint64_t cast_run_plain(enum dtype from, enum dtype to, const void *in,
+			void *out, size_t nelem);
+
 /* tensor_read of a RECIPE_CAST tensor. */
 struct tensor;
 struct reader;

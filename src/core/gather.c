@@ -32,11 +32,12 @@
 
 #include "core/checked.h"
 #include "core/tile.h"
+#include "core/transpose.h"
 
 #define MAX_AXES TENSOR_MAX_NDIM
 
 /* Runs of this many bytes are read to where they belong. */
-#define LONG_RUN 4096
+#define LONG_RUN 32768
 
 /*
  * What a read costs beyond its bytes, in bytes: gaps in the source that are
@@ -139,28 +140,42 @@ static void copy_rows(uint8_t *to, const struct axis *outer,
 }
 
 /*
+ * By way of a small copy: the rows of a matrix are often a power of two apart
+ * and would push each other out of the cache.
+ */
+static void copy_block(uint8_t *to, const struct axis *x, const struct axis *y,
+		       size_t nx, size_t ny, const uint8_t *from, size_t run)
+{
+	uint8_t pack[LINE * LINE]; /* [x][y] */
+
+	for (size_t i = 0; i < nx; i++)
+		copy_row(pack + i * LINE, run, from + i * x->in, y->in, ny,
+			 run);
+	for (size_t i = 0; i < ny; i++)
+		copy_row(to + i * y->out, x->out, pack + i * run, LINE, nx,
+			 run);
+}
+
+/*
  * Two axes: x, whose output is the closest, and y, whose source is. In blocks
- * of LINE x LINE bytes, by way of a small copy: the rows of a matrix are often
- * a power of two apart and would push each other out of the cache.
+ * whose rows are a cache line on both sides.
  */
 static void copy_plane(uint8_t *to, const struct axis *x, const struct axis *y,
 		       const uint8_t *from, size_t run)
 {
-	uint8_t pack[LINE * LINE]; /* [x][y] */
+	bool square = transpose_can(run) && x->out == run && y->in == run;
 	size_t most = LINE / run;
 
 	for (size_t x0 = 0, y0 = 0; x0 < x->n;) {
-		size_t nx = min_size(x->n - x0, LINE);
+		size_t nx = min_size(x->n - x0, most);
 		size_t ny = min_size(y->n - y0, most);
 		const uint8_t *src = from + x0 * x->in + y0 * y->in;
 		uint8_t *dst = to + x0 * x->out + y0 * y->out;
 
-		for (size_t i = 0; i < nx; i++)
-			copy_row(pack + i * LINE, run, src + i * x->in, y->in,
-				 ny, run);
-		for (size_t i = 0; i < ny; i++)
-			copy_row(dst + i * y->out, x->out, pack + i * run, LINE,
-				 nx, run);
+		if (square && nx == most && ny == most)
+			transpose_block(dst, y->out, src, x->in, run);
+		else
+			copy_block(dst, x, y, nx, ny, src, run);
 		y0 += ny;
 		if (y0 == y->n) {
 			y0 = 0;
@@ -247,6 +262,8 @@ static void plan_read(const struct box *b, struct plan *p)
 	room = p->dense && k ? (READER_WINDOW - span) / p->block.in + 1
 			     : READER_WINDOW / span;
 	p->nblock = min_u64(p->block.n, room ? room : 1);
+	if (b->run < LINE && p->nblock >= LINE / b->run)
+		p->nblock -= p->nblock % (LINE / b->run); /* whole blocks */
 }
 
 /* What reading it costs, in bytes. */

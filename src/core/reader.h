@@ -17,7 +17,7 @@
 #define READER_STRIP (128u << 10)
 
 /* Source bytes a gather of short runs reads at a time. */
-#define READER_WINDOW (256u << 10)
+#define READER_WINDOW (512u << 10)
 
 /*
  * Gathers of gathers that can be read: a rank's slice of a rule's gather of

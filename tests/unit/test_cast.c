@@ -492,6 +492,43 @@ START_TEST(a_failing_source_fails_the_cast)
 }
 END_TEST
 
+/* Bits of every kind: all 16-bit patterns, others spread over the exponents. */
+static void fill_bits(uint8_t *p, size_t width, size_t n)
+{
+	uint64_t x = 88172645463325252u;
+
+	for (size_t i = 0; i < n; i++) {
+		x ^= x << 13;
+		x ^= x >> 7;
+		x ^= x << 17;
+		if (width == 2)
+			x = i;
+		memcpy(p + i * width, &x, width);
+	}
+}
+
+/* The loops for vectors that not every processor has. */
+START_TEST(processors_agree)
+{
+	enum { N = 65536 + 77 };
+	static const enum dtype types[] = {DT_F64, DT_F32, DT_F16, DT_BF16};
+	enum dtype from = types[_i / 4], to = types[_i % 4];
+	size_t win = dtype_width(from), wout = dtype_width(to);
+	uint8_t *in = calloc(N, win), *a = calloc(N, wout),
+		*b = calloc(N, wout);
+
+	if (cast_supported(from, to)) {
+		fill_bits(in, win, N);
+		ck_assert_uint_eq(cast_run(from, to, in, a, N),
+				  cast_run_plain(from, to, in, b, N));
+		ck_assert(memcmp(a, b, N * wout) == 0);
+	}
+	free(in);
+	free(a);
+	free(b);
+}
+END_TEST
+
 Suite *suite_cast(void)
 {
 	Suite *s = suite_create("cast");
@@ -510,6 +547,7 @@ Suite *suite_cast(void)
 	tcase_add_test(values, narrows_f64_to_f32);
 	tcase_add_test(values, f64_nan_stays_a_nan_in_f32);
 	tcase_add_test(values, knows_its_pairs);
+	tcase_add_loop_test(values, processors_agree, 0, 16);
 	suite_add_tcase(s, values);
 	tcase_add_loop_test(ranges, reads_any_byte_range, 0,
 			    sizeof(read_pairs) / sizeof(read_pairs[0]));

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* The kernel that transposes blocks against one that moves an element a time,
+ * and that one against the definition. */
+#include <check.h>
+#include <string.h>
+
+#include "core/transpose.h"
+
+Suite *suite_transpose(void);
+
+#define STEP 200 /* no power of two, no multiple of a vector */
+
+START_TEST(rows_become_columns)
+{
+	size_t width = _i ? 4 : 2, n = transpose_side(width);
+	uint8_t from[STEP * 32 + 1], to[STEP * 32 + 1], want[STEP * 32 + 1];
+
+	for (size_t i = 0; i < sizeof(from); i++)
+		from[i] = (uint8_t)(i * 7 + i / 256);
+	memset(to, 0xee, sizeof(to));
+	memset(want, 0xee, sizeof(want));
+	transpose_block(to + 1, STEP, from + 1, STEP, width);
+	transpose_plain(want + 1, STEP, from + 1, STEP, width);
+	ck_assert(memcmp(to, want, sizeof(to)) == 0);
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < n; k++)
+			ck_assert(memcmp(want + 1 + k * STEP + i * width,
+					 from + 1 + i * STEP + k * width,
+					 width) == 0);
+}
+END_TEST
+
+START_TEST(widths_with_a_kernel)
+{
+	ck_assert(transpose_can(2) && transpose_can(4));
+	ck_assert(!transpose_can(1) && !transpose_can(8) && !transpose_can(6));
+}
+END_TEST
+
+Suite *suite_transpose(void)
+{
+	Suite *s = suite_create("transpose");
+	TCase *t = tcase_create("blocks");
+
+	tcase_add_loop_test(t, rows_become_columns, 0, 2);
+	tcase_add_test(t, widths_with_a_kernel);
+	suite_add_tcase(s, t);
+	return s;
+}
