@@ -31,8 +31,8 @@
 #include <string.h>
 
 #include "core/checked.h"
+#include "core/gather_copy.h"
 #include "core/tile.h"
-#include "core/transpose.h"
 
 #define MAX_AXES TENSOR_MAX_NDIM
 
@@ -48,25 +48,15 @@
 /* A request that reads this many times its bytes is better made from tiles. */
 #define TILE_GAIN 4
 
-/* A cache line. */
-#define LINE 64
-
-/* Rows of fewer elements are not worth setting up. */
-#define SHORT_ROW 8
-
 /* Smaller requests build no tile, unless one comes after the other. */
 #define TILE_MIN_REQUEST (64u << 10)
-
-struct axis {
-	uint64_t n, out, in; /* in: strides in bytes */
-};
 
 struct box {
 	const struct tensor *src;
 	uint64_t out, in; /* first byte, of the output and of src */
 	uint64_t run;	  /* bytes contiguous on both sides */
 	unsigned naxes;
-	struct axis axes[MAX_AXES];
+	struct copy_axis axes[MAX_AXES];
 };
 
 /*
@@ -78,10 +68,10 @@ struct plan {
 	bool direct; /* none of this: each run to where it belongs */
 	bool dense;  /* one read a block, else one an index of it */
 	unsigned nloop;
-	struct axis block; /* n 1 where there is no axis left for it */
-	uint64_t nblock;   /* its indices in the window at a time */
-	unsigned inner;	   /* first of the last axes */
-	uint64_t span;	   /* source bytes of those */
+	struct copy_axis block; /* n 1 where there is no axis left for it */
+	uint64_t nblock;	/* its indices in the window at a time */
+	unsigned inner;		/* first of the last axes */
+	uint64_t span;		/* source bytes of those */
 };
 
 /* The walk over the pieces of one output range. */
@@ -96,142 +86,12 @@ struct walk {
 	bool scattered; /* a piece of short runs in another order */
 };
 
-/* ---- Copying inside memory ---- */
-
-#define COPY_ROW(width)                                                        \
-	do {                                                                   \
-		for (size_t i = 0; i < n; i++)                                 \
-			memcpy(to + i * step_to, from + i * step_from, width); \
-	} while (0)
-
-/* n runs; the usual element widths as loads and stores. */
-static inline void copy_row(uint8_t *restrict to, size_t step_to,
-			    const uint8_t *restrict from, size_t step_from,
-			    size_t n, size_t run)
-{
-	if (step_to == run && step_from == run) {
-		memcpy(to, from, n * run);
-		return;
-	}
-	switch (run) {
-	case 1:
-		COPY_ROW(1);
-		break;
-	case 2:
-		COPY_ROW(2);
-		break;
-	case 4:
-		COPY_ROW(4);
-		break;
-	case 8:
-		COPY_ROW(8);
-		break;
-	default:
-		COPY_ROW(run);
-	}
-}
-
-static void copy_rows(uint8_t *to, const struct axis *outer,
-		      const struct axis *row, const uint8_t *from, size_t run)
-{
-	for (size_t i = 0; i < outer->n; i++)
-		copy_row(to + i * outer->out, row->out, from + i * outer->in,
-			 row->in, row->n, run);
-}
-
-/*
- * By way of a small copy: the rows of a matrix are often a power of two apart
- * and would push each other out of the cache.
- */
-static void copy_block(uint8_t *to, const struct axis *x, const struct axis *y,
-		       size_t nx, size_t ny, const uint8_t *from, size_t run)
-{
-	uint8_t pack[LINE * LINE]; /* [x][y] */
-
-	for (size_t i = 0; i < nx; i++)
-		copy_row(pack + i * LINE, run, from + i * x->in, y->in, ny,
-			 run);
-	for (size_t i = 0; i < ny; i++)
-		copy_row(to + i * y->out, x->out, pack + i * run, LINE, nx,
-			 run);
-}
-
-/*
- * Two axes: x, whose output is the closest, and y, whose source is. In blocks
- * whose rows are a cache line on both sides.
- */
-static void copy_plane(uint8_t *to, const struct axis *x, const struct axis *y,
-		       const uint8_t *from, size_t run)
-{
-	bool square = transpose_can(run) && x->out == run && y->in == run;
-	size_t most = LINE / run;
-
-	for (size_t x0 = 0, y0 = 0; x0 < x->n;) {
-		size_t nx = min_size(x->n - x0, most);
-		size_t ny = min_size(y->n - y0, most);
-		const uint8_t *src = from + x0 * x->in + y0 * y->in;
-		uint8_t *dst = to + x0 * x->out + y0 * y->out;
-
-		if (square && nx == most && ny == most)
-			transpose_block(dst, y->out, src, x->in, run);
-		else
-			copy_block(dst, x, y, nx, ny, src, run);
-		y0 += ny;
-		if (y0 == y->n) {
-			y0 = 0;
-			x0 += nx;
-		}
-	}
-}
-
-/* The last two axes are in the order that order_for_copy made. */
-static void copy_axes(uint8_t *to, const struct axis *axes, unsigned n,
-		      const uint8_t *from, size_t run)
-{
-	if (n == 0) {
-		memcpy(to, from, run);
-	} else if (n == 1) {
-		copy_row(to, axes->out, from, axes->in, axes->n, run);
-	} else if (n > 2) {
-		for (size_t i = 0; i < axes->n; i++)
-			copy_axes(to + i * axes->out, axes + 1, n - 1,
-				  from + i * axes->in, run);
-	} else if (axes[0].n < SHORT_ROW && axes[1].n > axes[0].n) {
-		copy_rows(to, &axes[0], &axes[1], from, run);
-	} else if (axes[1].n < SHORT_ROW && axes[0].n > axes[1].n) {
-		copy_rows(to, &axes[1], &axes[0], from, run);
-	} else if (axes[0].out > axes[1].out || run > LINE / 2) {
-		copy_rows(to, &axes[0], &axes[1], from, run);
-	} else {
-		copy_plane(to, &axes[0], &axes[1], from, run);
-	}
-}
-
-/*
- * Axes by descending in, reordered: the one with the closest output comes next
- * to the last, whose source is the closest, unless it is the last.
- */
-static void order_for_copy(struct axis *axes, unsigned n)
-{
-	unsigned best = 0;
-
-	for (unsigned i = 1; i < n; i++)
-		if (axes[i].out < axes[best].out)
-			best = i;
-	for (; best + 2 < n; best++) {
-		struct axis a = axes[best];
-
-		axes[best] = axes[best + 1];
-		axes[best + 1] = a;
-	}
-}
-
 /* ---- Reading a box ---- */
 
 static void sort_by_source(struct box *b)
 {
 	for (unsigned i = 1; i < b->naxes; i++) {
-		struct axis a = b->axes[i];
+		struct copy_axis a = b->axes[i];
 		unsigned k = i;
 
 		for (; k && b->axes[k - 1].in < a.in; k--)
@@ -247,7 +107,7 @@ static void plan_read(const struct box *b, struct plan *p)
 
 	p->dense = b->run < LONG_RUN;
 	for (; k && p->dense; k--) {
-		const struct axis *a = &b->axes[k - 1];
+		const struct copy_axis *a = &b->axes[k - 1];
 
 		p->dense = a->in < span + READ_COST;
 		if (!p->dense || (a->n - 1) * a->in + span > READER_WINDOW)
@@ -257,13 +117,14 @@ static void plan_read(const struct box *b, struct plan *p)
 	p->inner = k;
 	p->span = span;
 	p->nloop = k ? k - 1 : 0;
-	p->block = k ? b->axes[k - 1] : (struct axis){1, 0, 0};
+	p->block = k ? b->axes[k - 1] : (struct copy_axis){1, 0, 0};
 	p->direct = b->naxes == 0 || (span == b->run && !p->dense);
 	room = p->dense && k ? (READER_WINDOW - span) / p->block.in + 1
 			     : READER_WINDOW / span;
 	p->nblock = min_u64(p->block.n, room ? room : 1);
-	if (b->run < LINE && p->nblock >= LINE / b->run)
-		p->nblock -= p->nblock % (LINE / b->run); /* whole blocks */
+	if (b->run < COPY_LINE && p->nblock >= COPY_LINE / b->run)
+		p->nblock -=
+			p->nblock % (COPY_LINE / b->run); /* whole blocks */
 }
 
 /* What reading it costs, in bytes. */
@@ -282,8 +143,8 @@ static uint64_t plan_cost(const struct box *b, const struct plan *p)
 }
 
 /* The next tuple of indices, the last axis first. False after the last one. */
-static bool next_tuple(const struct axis *axes, unsigned n, uint64_t *index,
-		       uint64_t *out, uint64_t *in)
+static bool next_tuple(const struct copy_axis *axes, unsigned n,
+		       uint64_t *index, uint64_t *out, uint64_t *in)
 {
 	for (unsigned k = n; k--;) {
 		*out += axes[k].out;
@@ -335,17 +196,17 @@ static int fill_window(struct walk *w, const struct box *b,
 
 /* Copy some indices of the block axis from the window to out. */
 static void empty_window(struct walk *w, const struct box *b,
-			 const struct plan *p, const struct axis *some,
+			 const struct plan *p, const struct copy_axis *some,
 			 uint64_t out)
 {
-	struct axis axes[MAX_AXES + 1];
+	struct copy_axis axes[MAX_AXES + 1];
 	unsigned n = 0;
 
 	if (some->n > 1)
 		axes[n++] = *some;
 	for (unsigned i = p->inner; i < b->naxes; i++)
 		axes[n++] = b->axes[i];
-	order_for_copy(axes, n);
+	copy_order(axes, n);
 	copy_axes(w->buf + (out - w->lo), axes, n, window_of(w->rd), b->run);
 }
 
@@ -353,7 +214,7 @@ static void empty_window(struct walk *w, const struct box *b,
 static int read_blocks(struct walk *w, const struct box *b,
 		       const struct plan *p, uint64_t out, uint64_t in)
 {
-	struct axis some = p->block;
+	struct copy_axis some = p->block;
 	uint64_t left = p->block.n;
 
 	some.in = p->dense ? p->block.in : p->span;
@@ -445,7 +306,7 @@ static int visit_run(struct walk *w, uint64_t lo, uint64_t hi, uint64_t out,
  */
 static int clip(struct walk *w, unsigned k, uint64_t out, uint64_t in)
 {
-	const struct axis *a = &w->box.axes[k];
+	const struct copy_axis *a = &w->box.axes[k];
 	uint64_t lo = w->lo > out ? w->lo : out;
 	uint64_t hi = min_u64(w->hi, out + w->span[k]);
 	uint64_t first, last, end;
@@ -492,10 +353,10 @@ static bool load_piece(struct walk *w, const struct piece *piece,
 		if (a->n == 1)
 			continue;
 		assert(b->naxes < MAX_AXES);
-		b->axes[b->naxes++] = (struct axis){a->n, a->stride_out * width,
-						    a->stride_in * width};
+		b->axes[b->naxes++] = (struct copy_axis){
+			a->n, a->stride_out * width, a->stride_in * width};
 	}
-	for (struct axis *a; b->naxes; b->naxes--) {
+	for (struct copy_axis *a; b->naxes; b->naxes--) {
 		a = &b->axes[b->naxes - 1];
 		if (a->out != b->run || a->in != b->run)
 			break;
