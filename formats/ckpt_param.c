@@ -250,6 +250,7 @@ static int add_tensor(struct ckpt_param *p, struct tensor *t)
 	if (t->ndim > 0)
 		memcpy(dims, t->dims, t->ndim * sizeof(*dims));
 	t->dims = dims;
+	t->is_extra = reading_is_extra(t);
 	if (halves ? take_halves(p, t) : take_bytes(p, t))
 		return error_nomem(p->w->err);
 	rc = tensor_set_add(set, t);

@@ -4,6 +4,7 @@
 
 #include <inttypes.h>
 #include <stddef.h>
+#include <string.h>
 
 /*
  * The state of training that MindSpore's optimizers, loss scalers, callbacks
@@ -75,6 +76,12 @@ bool reading_leaves_out(struct reading *r, struct str name)
 	if (i >= 0)
 		r->left_out[i]++;
 	return i >= 0;
+}
+
+bool reading_is_extra(const struct tensor *t)
+{
+	return is_training_name(t->name) ||
+	       (t->ndim == 0 && !memchr(t->name.p, '.', t->name.n));
 }
 
 static void note_training(const struct reading *r, struct strbuf *notes)

@@ -29,6 +29,14 @@ bool is_training_name(struct str name);
 /* Whether a tensor of that name is left out; it is counted then. */
 bool reading_leaves_out(struct reading *r, struct str name);
 
+/*
+ * Whether a tensor of MindSpore's is no parameter: training state that is
+ * kept, or a single value under a name that is no path, as append_dict has
+ * them. Some networks have parameters like that (logit_scale), so it is extra
+ * only where no rule takes it.
+ */
+bool reading_is_extra(const struct tensor *t);
+
 /* Append a line for each kind of thing that was left out or is unusual. */
 void reading_note(struct reading *r, struct strbuf *notes);
 

@@ -459,6 +459,7 @@ static int add_tensors(struct header *h, struct source *s)
 
 		if (h->is_mindspore && reading_leaves_out(h->r, e->name))
 			continue;
+		t.is_extra = h->is_mindspore && reading_is_extra(&t);
 		rc = tensor_set_add(set, &t);
 		if (rc == -EEXIST)
 			return refuse_duplicate(h, set, e->name);

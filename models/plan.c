@@ -239,10 +239,26 @@ static int refuse_unmapped(struct plan_builder *b, const uint32_t *v, size_t n)
 
 /* ---- the plan ---- */
 
+/* Source tensor i, which no rule takes, is none that one need take. */
+static int take_extra(struct plan_builder *b, uint32_t i)
+{
+	bool keep = b->o->keep_extra || b->o->partial;
+
+	b->used[i] = true;
+	strbuf_addf(&b->plan->notes,
+		    keep ? "kept, beside the weights: %.*s\n"
+			 : "left out, a value that no rule takes: %.*s "
+			   "(--keep-extra keeps it)\n",
+		    STR_ARG(b->src->v[i].name));
+	return keep ? plan_add_passed(b, i) : 0;
+}
+
 /* No rule takes source tensor i. */
 static int pass(struct plan_builder *b, uint32_t i, uint32_t *unmapped,
 		size_t *n)
 {
+	if (b->src->v[i].is_extra)
+		return take_extra(b, i);
 	unmapped[(*n)++] = i;
 	return b->o->partial ? plan_add_passed(b, i) : 0;
 }

@@ -17,13 +17,14 @@
 struct plan_options {
 	bool cast; /* cast floating tensors to dtype */
 	enum dtype dtype;
-	bool partial; /* unmapped names pass through as they are */
+	bool partial;	 /* unmapped names pass through as they are */
+	bool keep_extra; /* extra tensors do, and else are left out */
 };
 
 enum origin_kind {
 	ORIGIN_RULE,
 	ORIGIN_COPY,   /* "A = B": the sources are those of B */
-	ORIGIN_PASSED, /* as it is: raw, or no rule and partial */
+	ORIGIN_PASSED, /* as it is: raw, or no rule and partial or extra */
 };
 
 /* Where a target tensor comes from. */
@@ -44,7 +45,7 @@ struct plan {
 		const struct rule *rule; /* NULL: the template wants it not */
 	} * dropped; /* [ndropped] source tensors without counterpart */
 	size_t ndropped;
-	size_t npassed;	     /* target tensors that are PASSED */
+	size_t npassed;	     /* PASSED target tensors that are not extra */
 	struct strbuf notes; /* what was let pass or assumed, a line each */
 };
 

@@ -354,7 +354,7 @@ int plan_add_passed(struct plan_builder *b, uint32_t i)
 	*source = i;
 	if (b->o->cast && is_castable(&t, b->o->dtype))
 		ret = add_cast(b, &t, b->o->dtype);
-	b->plan->npassed++;
+	b->plan->npassed += !t.is_extra;
 	return ret ? ret : push(b, &t, from);
 }
 

@@ -53,7 +53,8 @@ static size_t count_strange(const struct table *t, const struct side_query *q,
 	size_t n = 0;
 
 	for (size_t i = 0; i < q->src->n && n < limit; i += step)
-		n += !may_match(t, from, q->src->v[i].name);
+		n += !q->src->v[i].is_extra &&
+		     !may_match(t, from, q->src->v[i].name);
 	return n;
 }
 
@@ -68,8 +69,9 @@ static int count_in_scope(const struct scope *s, size_t step, size_t limit,
 	bool failed;
 
 	for (size_t i = 0; i < s->src->n && n < limit; i += step)
-		n += !match_tensor(s, &s->src->v[i], &m, &scratch) ||
-		     name_is_loose(&m.rule->names[s->from][m.slot]);
+		n += match_tensor(s, &s->src->v[i], &m, &scratch)
+			     ? name_is_loose(&m.rule->names[s->from][m.slot])
+			     : !s->src->v[i].is_extra;
 	*out = n;
 	failed = scratch.failed;
 	strbuf_release(&scratch);

@@ -53,6 +53,7 @@ struct tensor {
 	uint8_t ndim;
 	uint8_t dtype;	/* enum dtype */
 	uint8_t recipe; /* enum recipe */
+	bool is_extra;	/* beside the weights: no rule need take it */
 	union {
 		struct {
 			struct source *src;

@@ -85,7 +85,8 @@ static int plan_from(struct view *v, struct scope *scope, struct plan *plan,
 static int plan_both_ways(struct view *v, const struct plan_options *o,
 			  struct error *err)
 {
-	struct plan_options uncast = {.cast = false, .partial = o->partial};
+	struct plan_options uncast = {.partial = o->partial,
+				      .keep_extra = o->keep_extra};
 	int from = v->side.from, ret;
 	size_t n = 0;
 
@@ -119,7 +120,8 @@ static int supply_config(struct view *v, struct error *err)
 
 int view_make_plan(struct view *v, struct error *err)
 {
-	struct plan_options o = {v->opt.cast, v->opt.dtype, v->opt.partial};
+	struct plan_options o = {v->opt.cast, v->opt.dtype, v->opt.partial,
+				 v->opt.keep_extra};
 	int ret;
 
 	if (view_is_raw(&v->opt)) {

@@ -90,6 +90,39 @@ wconv hash tests/golden/llama-qkv-concat/hf
 sort "$tmp/shown" >"$tmp/want"
 check '... and fused ones split' cmp "$tmp/want" "$tmp/got"
 
+# ---- beside the weights
+# f32 NAME - an entry of a checkpoint: one value, under that name of 8 bytes.
+f32() {
+	printf '\012\035\012\010%s\022\021\010\001\022\007Float32\032\004abcd' "$1"
+}
+gqa=tests/golden/llama3-gqa-bf16
+{
+	"$WCONV" cat $gqa/hf model.ckpt
+	f32 adam_m.x
+	tail -c +29 $corpus/append.ckpt # behind its one parameter
+} >"$tmp/trained.ckpt"
+sort $gqa/hf.tsv >"$tmp/want"
+wconv hash --config=$gqa/hf/config.json "$tmp/trained.ckpt"
+sort "$tmp/shown" >"$tmp/got"
+check 'state of a training and values of append_dict are left out' \
+	cmp "$tmp/want" "$tmp/got"
+wconv cat --config=$gqa/hf/config.json "$tmp/trained.ckpt" .wconvfs/report.txt
+equal '... which the report says of each' '1 1 1 1' \
+	"$(for w in '1 of adam_m.*, epoch_num (--keep' 'takes: lr (--keep' \
+		'takes: flag (--keep' 'text.*: note'; do
+		grep -c "left out.*$w" "$tmp/shown"
+	done | tr '\n' ' ' | sed 's/ $//')"
+wconv hash --keep-extra --config=$gqa/hf/config.json "$tmp/trained.ckpt"
+equal '... and kept by --keep-extra' 'adam_m.x epoch_num flag lr ' \
+	"$(sort "$tmp/shown" | comm -13 "$tmp/want" - | cut -f 1 | tr '\n' ' ')"
+equal '... without a warning' '0 0' "$code $(wc -l <"$tmp/err")"
+wconv hash --keep-extra --to=ms --config=$gqa/hf/config.json \
+	"$tmp/trained.ckpt"
+equal '... to MindSpore too' 'adam_m.x epoch_num flag lr ' \
+	"$(cut -f 1 "$tmp/shown" |
+		grep -x -e adam_m.x -e epoch_num -e flag -e lr | sort |
+		tr '\n' ' ')"
+
 # ---- tied tensors
 head='lm_head.weight'
 for tie in auto emit drop; do
@@ -130,7 +163,6 @@ wconv hash --tie=sometimes $tied/hf
 refused 'no such way to tie' 1 'auto, emit, drop'
 
 # ---- a config.json where there is none
-gqa=tests/golden/llama3-gqa-bf16
 wconv cat --to=hf --model=llama $gqa/ms config.json
 for k in hidden_size intermediate_size vocab_size num_hidden_layers \
 	torch_dtype tie_word_embeddings model_type; do
