@@ -14,14 +14,25 @@
 /* What a thread takes at a time. */
 #define CHUNK_NBYTES (UINT64_C(8) << 20)
 
-/* Made bytes are made and written in steps that stay in the caches. */
-#define STEP_NBYTES ((size_t)1 << 20)
+/*
+ * Made bytes are made and written in steps that stay in the second cache.
+ * Larger writes also make the kernel take larger pieces of memory, which a
+ * virtual machine may have to get from its host first (2.2 GB: 2.1 s of system
+ * time with steps of 1 MiB, 0.9 s with these).
+ */
+#define STEP_NBYTES ((size_t)256 << 10)
 
 /* The kernel copies slower from what begins inside a line of the cache. */
 #define BUFFER_ALIGN 4096
 
-/* Shorter runs of a source are read with what stands around them. */
+/*
+ * The kernel copies runs of a source that are at least this long, and whose
+ * bytes have the same places in their pages on both sides: it may share their
+ * blocks then. Others are faster read and written (2.2 GB: 1.1 s of system time
+ * copied, 0.8 s so).
+ */
 #define COPY_MIN_NBYTES ((uint64_t)256 << 10)
+#define COPY_ALIGN 4096
 
 /* More threads than this wait for the disk only. */
 #define MAX_THREADS 16
@@ -160,7 +171,8 @@ static int write_chunk(struct worker *k, const struct chunk *c,
 
 		vfile_run(c->o->bytes, off, &run);
 		run.nbytes = min_u64(run.nbytes, end - off);
-		if (run.src && run.nbytes >= COPY_MIN_NBYTES) {
+		if (run.src && run.nbytes >= COPY_MIN_NBYTES &&
+		    run.off % COPY_ALIGN == off % COPY_ALIGN) {
 			ret = make(k, c->o, made, off - made, err);
 			if (!ret)
 				ret = copy(k, c->o, off, &run, err);
