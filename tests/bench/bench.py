@@ -422,6 +422,31 @@ def programs(source):
          f"safetensors/, {b.text}", (">=", 0.8))
 
 
+def seconds_of(command, clean):
+    """Median seconds of a shell command, after which clean is removed."""
+    seconds = []
+    for _ in range(RUNS):
+        start = time.monotonic()
+        run("sh", "-c", command)
+        seconds.append(time.monotonic() - start)
+        run("rm", "-rf", clean)
+    return statistics.median(seconds)
+
+
+def convert():
+    source, out = llama(), f"{TOP}/out"
+    warm(shards(source))
+    files = " ".join(shards(source))
+    cp = seconds_of(f"mkdir {out} && cp {files} {out} && sync {out}/*", out)
+    nbytes = sum(os.path.getsize(f) for f in shards(source))
+    for text, args, goal in (("nothing changes", "", 0.95),
+                             ("bf16 to fp16", "--dtype=fp16", 0.7)):
+        t = seconds_of(f"{WCONV} convert --quiet {args} {source} {out}.ckpt",
+                       f"{out}.ckpt")
+        line(f"wconv convert to a ckpt, {text}", rate(t, nbytes), cp / t,
+             f"cp and sync, {rate(cp, nbytes)}", (">=", goal))
+
+
 def scale():
     seconds = {}
     for layers in (100, 1000, 10000):
@@ -534,8 +559,8 @@ def end_to_end():
     os.unlink(out)
 
 
-PARTS = {f.__name__: f for f in (sequential, transforms, cold, readers, scale,
-                                 end_to_end)}
+PARTS = {f.__name__: f for f in (sequential, transforms, cold, readers,
+                                 convert, scale, end_to_end)}
 
 
 def machine():
