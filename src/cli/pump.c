@@ -319,7 +319,7 @@ static void stop_workers(struct worker *v, unsigned n)
 int pump_run(const struct pump *p, uint64_t *noverflows, struct error *err)
 {
 	struct work w = {.pump = p, .err = err};
-	struct worker workers[MAX_THREADS] = {{NULL}};
+	struct worker workers[MAX_THREADS];
 	struct error no_thread = ERROR_INIT;
 	unsigned n = count_threads(), started = 0;
 	int ret = 0;
