@@ -104,24 +104,4 @@ equal 'without params.json the heads are a question' '4 1' \
 equal 'which --set answers' "$(sort tests/golden/llama-meta/ms.tsv)" \
 	"$("$WCONV" hash --set n_heads=4 --set dim=32 "$tmp/meta" | sort)"
 
-# ---- pieces of a model, as Meta publishes Llama
-mkdir "$tmp/meta"
-cp tests/golden/llama-meta/hf/* "$tmp/meta"
-"$WCONV" cat "$tmp/meta" .wconvfs/report.txt >"$tmp/out"
-equal 'pieces and params.json tell the model' 1 \
-	"$(grep -c '^model: llama-meta rules, .*(by params.json)' "$tmp/out")"
-equal 'a piece brings the others along' "$("$WCONV" hash "$tmp/meta")" \
-	"$("$WCONV" hash "$tmp/meta/consolidated.01.pth")"
-rm "$tmp/meta/consolidated.01.pth"
-"$WCONV" list "$tmp/meta" 2>"$tmp/err"
-equal 'pieces that are missing behind those there are do not fit' '4 1' \
-	"$? $(grep -c 'is 16, .* makes it 32' "$tmp/err")"
-cp tests/golden/llama-meta/hf/* "$tmp/meta"
-rm "$tmp/meta/params.json"
-"$WCONV" list "$tmp/meta" 2>"$tmp/err"
-equal 'without params.json the heads are a question' '4 1' \
-	"$? $(grep -c 'leaves the axes A, P unknown' "$tmp/err")"
-equal 'which --set answers' "$(sort tests/golden/llama-meta/ms.tsv)" \
-	"$("$WCONV" hash --set n_heads=4 --set dim=32 "$tmp/meta" | sort)"
-
 exit $failed
