@@ -195,9 +195,7 @@ static int compare_bytes(const struct tensor *a, const struct tensor *b,
 
 	*same = true;
 	while (!rc && *same && off < a->nbytes) {
-		size_t n = a->nbytes - off < sizeof(x)
-				   ? (size_t)(a->nbytes - off)
-				   : sizeof(x);
+		size_t n = min_size(a->nbytes - off, sizeof(x));
 
 		rc = tensor_read(a, off, n, x, rd);
 		if (!rc)
@@ -224,9 +222,7 @@ static int take_duplicate(struct ckpt_param *p, const struct tensor *t)
 
 	tensor_first_byte(old, &src, &off);
 	if (!src || src == p->w->s || old->dtype != t->dtype ||
-	    old->ndim != t->ndim ||
-	    (t->ndim &&
-	     memcmp(old->dims, t->dims, t->ndim * sizeof(*t->dims)) != 0))
+	    !tensor_has_dims(old, t->dims, t->ndim))
 		return refuse_duplicate(p, t->name);
 	if (reader_init(&rd, 1, &stats, NULL))
 		return error_nomem(p->w->err);

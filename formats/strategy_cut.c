@@ -144,9 +144,7 @@ static int refuse_slice(const struct join *j, const struct slices *m,
 
 static bool same_form(const struct tensor *a, const struct tensor *b)
 {
-	return a->dtype == b->dtype && a->ndim == b->ndim &&
-	       (a->ndim == 0 ||
-		memcmp(a->dims, b->dims, a->ndim * sizeof(*a->dims)) == 0);
+	return a->dtype == b->dtype && tensor_has_dims(a, b->dims, b->ndim);
 }
 
 /* No rank that has part number part has a file with it. */

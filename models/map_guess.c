@@ -102,13 +102,6 @@ static void side_release(struct guess_side *s)
 	free(s->partner);
 }
 
-static bool same_shape(const struct tensor *a, const struct tensor *b)
-{
-	return a->ndim == b->ndim &&
-	       (!a->ndim ||
-		memcmp(a->dims, b->dims, a->ndim * sizeof(*a->dims)) == 0);
-}
-
 /* Words that both names have, in the same order. */
 static unsigned common_words(const struct words_of *a, const struct words_of *b)
 {
@@ -160,10 +153,11 @@ static uint32_t find_partner(const struct guess_side *ms,
 
 	*n = 0;
 	for (size_t j = 0; j < pt->set->n; j++) {
+		const struct tensor *t = &pt->set->v[j];
 		unsigned like;
 
 		if (pt->partner[j] ||
-		    !same_shape(&ms->set->v[i], &pt->set->v[j]))
+		    !tensor_has_dims(&ms->set->v[i], t->dims, t->ndim))
 			continue;
 		++*n;
 		like = likeness(&ms->words[i], &pt->words[j], pass);

@@ -79,8 +79,7 @@ static int compare(const struct made *m, int side, unsigned k,
 
 	if (ret)
 		return ret;
-	if (got->ndim == want.ndim &&
-	    memcmp(got->dims, want.dims, want.ndim * sizeof(*want.dims)) == 0)
+	if (tensor_has_dims(&want, got->dims, got->ndim))
 		return 0;
 	return error_set(err, ERR_MODEL,
 			 "the pattern \"%.*s\": tensor %u of the %s side comes "

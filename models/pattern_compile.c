@@ -352,16 +352,6 @@ static int compile_block(struct compiler *c, unsigned k, unsigned b,
 	return make_piece(c, &pieces[(*n)++], c->in[slot], &to, &from);
 }
 
-static bool same_shape(const struct tensor *t, const struct pattern_out *out)
-{
-	unsigned d;
-
-	for (d = 0; d < t->ndim && d < out->ndim; d++)
-		if (t->dims[d] != out->dims[d])
-			return false;
-	return t->ndim == out->ndim;
-}
-
 /* The input slot that is as empty as an output without pieces, or -1. */
 static int empty_input(const struct compiler *c, unsigned k)
 {
@@ -411,7 +401,7 @@ static int compile_tensor(struct compiler *c, unsigned k,
 	out->copy_of = whole_input(c, k, v, n);
 	out->gather = NULL;
 	if (out->copy_of >= 0) {
-		if (same_shape(c->in[out->copy_of], out))
+		if (tensor_has_dims(c->in[out->copy_of], out->dims, out->ndim))
 			out->dims = c->in[out->copy_of]->dims;
 		return 0;
 	}

@@ -158,16 +158,6 @@ int plan_collect(struct plan_builder *b, const struct match *m)
 
 /* ---- as one tensor ---- */
 
-static bool same_shape(const struct tensor *a, const struct tensor *b)
-{
-	if (a->ndim != b->ndim)
-		return false;
-	for (unsigned d = 0; d < a->ndim; d++)
-		if (a->dims[d] != b->dims[d])
-			return false;
-	return true;
-}
-
 static int refuse_shape(struct plan_builder *b, const struct tensor *first,
 			const struct tensor *other)
 {
@@ -228,7 +218,7 @@ const struct tensor *plan_stack(struct plan_builder *b, const struct match *m,
 	if (!nfront(b, m))
 		return v[0];
 	for (size_t i = 1; i < b->members.n; i++) {
-		if (!same_shape(v[0], v[i])) {
+		if (!tensor_has_dims(v[0], v[i]->dims, v[i]->ndim)) {
 			refuse_shape(b, v[0], v[i]);
 			return NULL;
 		}

@@ -7,13 +7,6 @@
 /* Names listed with their reason; the others are counted. */
 #define MAX_LISTED 50
 
-static bool same_dims(const struct tensor *t, const uint64_t *dims,
-		      unsigned ndim)
-{
-	return t->ndim == ndim &&
-	       (!ndim || memcmp(t->dims, dims, ndim * sizeof(*dims)) == 0);
-}
-
 static void add_shape(struct strbuf *sb, const uint64_t *dims, unsigned ndim)
 {
 	strbuf_addc(sb, '[');
@@ -57,7 +50,7 @@ static bool shapes_agree(const struct scope *s, const struct match *m,
 	if (!ok && why)
 		strbuf_adds(why, error_text(&err));
 	for (unsigned k = 0; k < r->nnames[1 - s->from] && ok; k++) {
-		ok = same_dims(t[k], out[k].dims, out[k].ndim);
+		ok = tensor_has_dims(t[k], out[k].dims, out[k].ndim);
 		if (ok || !why)
 			continue;
 		strbuf_addf(why, "%.*s of the source makes it ",
@@ -214,7 +207,7 @@ static bool list_tensor(struct plan_builder *b, const struct tensor *t,
 {
 	const struct tensor *made = tensor_set_find(&b->plan->target, t->name);
 
-	if (made && same_dims(made, t->dims, t->ndim))
+	if (made && tensor_has_dims(made, t->dims, t->ndim))
 		return false;
 	if (!made && has_no_counterpart(b->scope, t->name)) {
 		strbuf_addf(&b->plan->notes,
@@ -289,7 +282,7 @@ int template_check_source(const struct tensor_set *template,
 		const struct tensor *t = &template->v[i];
 		const struct tensor *have = tensor_set_find(src, t->name);
 
-		if (have && same_dims(have, t->dims, t->ndim))
+		if (have && tensor_has_dims(have, t->dims, t->ndim))
 			continue;
 		if (n++ < MAX_LISTED)
 			list_source(t, have, &list);

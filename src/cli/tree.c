@@ -67,8 +67,7 @@ static bool is_number(struct str s)
 
 static bool same_type(const struct tensor *a, const struct tensor *b)
 {
-	return a->dtype == b->dtype && a->ndim == b->ndim &&
-	       !memcmp(a->dims, b->dims, a->ndim * sizeof(*a->dims));
+	return a->dtype == b->dtype && tensor_has_dims(a, b->dims, b->ndim);
 }
 
 /* Whether two branches have the same names, types and shapes in them. */

@@ -134,7 +134,7 @@ static void add_missing(struct report *r, const char *what,
 	strbuf_release(&sb[2]);
 }
 
-/* "3,17 of 480 elements" */
+/* At "3,17 (2 of 480)": its first index, how many of all elements. */
 static void add_difference(struct report *r, const struct tensor *a,
 			   const struct difference *d)
 {
@@ -148,12 +148,6 @@ static void add_difference(struct report *r, const struct tensor *a,
 	strbuf_release(&where);
 }
 
-static bool same_shape(const struct tensor *a, const struct tensor *b)
-{
-	return a->ndim == b->ndim &&
-	       !memcmp(a->dims, b->dims, a->ndim * sizeof(*a->dims));
-}
-
 static int verify_pair(struct report *r, struct compare *cmp,
 		       const struct tensor *a, const struct tensor *b,
 		       struct error *err)
@@ -161,7 +155,7 @@ static int verify_pair(struct report *r, struct compare *cmp,
 	struct difference d = {.n = 0};
 	int ret;
 
-	if (!same_shape(a, b)) {
+	if (!tensor_has_dims(a, b->dims, b->ndim)) {
 		add_missing(r, "shape", a, b);
 		return 0;
 	}

@@ -23,6 +23,13 @@ uint64_t tensor_nelem(const struct tensor *t)
 	return n;
 }
 
+bool tensor_has_dims(const struct tensor *t, const uint64_t *dims,
+		     unsigned ndim)
+{
+	return t->ndim == ndim &&
+	       (!ndim || memcmp(t->dims, dims, ndim * sizeof(*dims)) == 0);
+}
+
 bool tensor_nbytes(enum dtype dt, const uint64_t *dims, unsigned ndim,
 		   uint64_t *out)
 {

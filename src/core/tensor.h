@@ -77,6 +77,10 @@ struct tensor {
 /* Elements of a tensor. */
 uint64_t tensor_nelem(const struct tensor *t);
 
+/* Whether its shape is that one. */
+bool tensor_has_dims(const struct tensor *t, const uint64_t *dims,
+		     unsigned ndim);
+
 /*
  * Bytes of a tensor of that type and shape. Returns false if they overflow
  * 64 bits (multiplying left to right) or are no whole number of bytes.
