@@ -18,7 +18,8 @@ struct layout {
 	const struct tensor *v;
 	const uint32_t *shard;
 	size_t n, nshards;
-	const char *prefix, *suffix;
+	size_t first; /* that is listed */
+	const struct index_form *form;
 	uint64_t total_nbytes;
 };
 
@@ -36,13 +37,18 @@ void index_shard_name(struct strbuf *sb, const char *prefix, size_t k, size_t n,
 	strbuf_adds(sb, suffix);
 }
 
+static bool is_listed(const struct layout *l, size_t i)
+{
+	return l->v[i].nbytes || !l->form->no_empty;
+}
+
 static void render_line(const struct layout *l, size_t i, struct strbuf *out)
 {
-	strbuf_adds(out, i ? ",\n    " : "\n    ");
+	strbuf_adds(out, i > l->first ? ",\n    " : "\n    ");
 	strbuf_add_json(out, l->v[i].name);
 	strbuf_adds(out, ": \"");
-	index_shard_name(out, l->prefix, (size_t)l->shard[i] + 1, l->nshards,
-			 l->suffix);
+	index_shard_name(out, l->form->prefix, (size_t)l->shard[i] + 1,
+			 l->nshards, l->form->suffix);
 	strbuf_addc(out, '"');
 }
 
@@ -62,7 +68,8 @@ static void render(const void *ctx, uint64_t number, struct strbuf *out)
 		size_t end = min_size(l->n, i + CHUNK_LINES);
 
 		for (; i < end; i++)
-			render_line(l, i, out);
+			if (is_listed(l, i))
+				render_line(l, i, out);
 	}
 }
 
@@ -75,8 +82,8 @@ static int add_rendered(struct vfile *f, const struct layout *l,
 }
 
 int index_layout(struct vfile *f, const struct tensor *v, const uint32_t *shard,
-		 size_t n, size_t nshards, const char *prefix,
-		 const char *suffix, struct arena *arena)
+		 size_t n, size_t nshards, const struct index_form *form,
+		 struct arena *arena)
 {
 	struct layout *l = arena_alloc(arena, sizeof(*l));
 	struct strbuf text = STRBUF_INIT;
@@ -88,10 +95,10 @@ int index_layout(struct vfile *f, const struct tensor *v, const uint32_t *shard,
 	l->shard = shard;
 	l->n = n;
 	l->nshards = nshards;
-	l->prefix = arena_str(arena, str_of(prefix)).p;
-	l->suffix = arena_str(arena, str_of(suffix)).p;
-	if (!l->prefix || !l->suffix)
-		return -ENOMEM;
+	l->form = form;
+	l->first = 0;
+	while (l->first < n && !is_listed(l, l->first))
+		l->first++;
 	for (size_t i = 0; i < n; i++)
 		l->total_nbytes += v[i].nbytes;
 	f->render = render;

@@ -14,14 +14,20 @@
 void index_shard_name(struct strbuf *sb, const char *prefix, size_t k, size_t n,
 		      const char *suffix);
 
+/* The files of an index. */
+struct index_form {
+	const char *prefix, *suffix; /* of their names, that outlive it */
+	bool no_empty;		     /* they do not hold empty tensors */
+};
+
 /*
  * Lay out the index of the tensors v, whose shard numbers (from 0, of nshards)
- * are shard[]; v and shard must outlive f. total_size: their data bytes.
+ * are shard[]; v, shard and form must outlive f. total_size: their data bytes.
  * Returns 0 or -ENOMEM.
  */
 int index_layout(struct vfile *f, const struct tensor *v, const uint32_t *shard,
-		 size_t n, size_t nshards, const char *prefix,
-		 const char *suffix, struct arena *arena);
+		 size_t n, size_t nshards, const struct index_form *form,
+		 struct arena *arena);
 
 /* A line of an index: a tensor and the file that holds it. */
 struct index_entry {

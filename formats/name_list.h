@@ -24,7 +24,7 @@ static inline void name_list_add(struct name_list *l, struct str name)
 		return;
 	if (l->n > 1)
 		strbuf_adds(&l->text, ", ");
-	strbuf_addstr(&l->text, name);
+	strbuf_add_shown(&l->text, name);
 }
 
 /* The list as text; no name may be added any more. */

@@ -243,13 +243,13 @@ static int refuse_unmapped(struct plan_builder *b, const uint32_t *v, size_t n)
 static int take_extra(struct plan_builder *b, uint32_t i)
 {
 	bool keep = b->o->keep_extra || b->o->partial;
+	struct strbuf *notes = &b->plan->notes;
 
 	b->used[i] = true;
-	strbuf_addf(&b->plan->notes,
-		    keep ? "kept, beside the weights: %.*s\n"
-			 : "left out, a value that no rule takes: %.*s "
-			   "(--keep-extra keeps it)\n",
-		    STR_ARG(b->src->v[i].name));
+	strbuf_adds(notes, keep ? "kept, beside the weights: "
+				: "left out, a value that no rule takes: ");
+	strbuf_add_shown(notes, b->src->v[i].name);
+	strbuf_adds(notes, keep ? "\n" : " (--keep-extra keeps it)\n");
 	return keep ? plan_add_passed(b, i) : 0;
 }
 
@@ -296,9 +296,11 @@ static int take_all(struct plan_builder *b, uint32_t *unmapped, size_t *n)
 
 static int note_passed(struct plan_builder *b, const uint32_t *v, size_t n)
 {
-	for (size_t i = 0; i < n; i++)
-		strbuf_addf(&b->plan->notes, "passed through, no rule: %.*s\n",
-			    STR_ARG(b->src->v[v[i]].name));
+	for (size_t i = 0; i < n; i++) {
+		strbuf_adds(&b->plan->notes, "passed through, no rule: ");
+		strbuf_add_shown(&b->plan->notes, b->src->v[v[i]].name);
+		strbuf_addc(&b->plan->notes, '\n');
+	}
 	return b->plan->notes.failed ? error_nomem(b->err) : 0;
 }
 

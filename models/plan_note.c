@@ -26,7 +26,8 @@ static void add_name(struct plan_builder *b, struct note_list *list,
 {
 	if (!str_eq(note_of(b, r), list->note) || list->n++ >= MAX_NAMES)
 		return;
-	strbuf_addf(&list->names, "\n  %.*s", STR_ARG(b->src->v[source].name));
+	strbuf_adds(&list->names, "\n  ");
+	strbuf_add_shown(&list->names, b->src->v[source].name);
 }
 
 static void collect_names(struct plan_builder *b, struct note_list *list)

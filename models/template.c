@@ -210,14 +210,17 @@ static bool list_tensor(struct plan_builder *b, const struct tensor *t,
 	if (made && tensor_has_dims(made, t->dims, t->ndim))
 		return false;
 	if (!made && has_no_counterpart(b->scope, t->name)) {
-		strbuf_addf(&b->plan->notes,
-			    "in the template, has no counterpart: %.*s\n",
-			    STR_ARG(t->name));
+		strbuf_adds(&b->plan->notes,
+			    "in the template, has no counterpart: ");
+		strbuf_add_shown(&b->plan->notes, t->name);
+		strbuf_addc(&b->plan->notes, '\n');
 		return false;
 	}
 	if (!list)
 		return true;
-	strbuf_addf(list, "%s%.*s: ", item, STR_ARG(t->name));
+	strbuf_adds(list, item);
+	strbuf_add_shown(list, t->name);
+	strbuf_adds(list, ": ");
 	if (!made) {
 		explain(b, t, list);
 		return true;

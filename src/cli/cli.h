@@ -45,9 +45,6 @@ struct selection;
 int cli_print_tree(const struct view *v, const struct selection *s, bool tsv,
 		   struct error *err);
 
-/* Append "24x20", or "scalar". */
-void cli_add_shape(const struct tensor *t, struct strbuf *out);
-
 /* Write all of it to standard output. */
 int cli_write(const void *p, size_t n, struct error *err);
 

@@ -14,7 +14,7 @@ static void add_tensor(const struct tensor *t, const char *word,
 		       struct strbuf *out)
 {
 	strbuf_addf(out, "%.*s\n    %s, shape ", STR_ARG(t->name), word);
-	cli_add_shape(t, out);
+	strbuf_add_shape(out, t->dims, t->ndim);
 	strbuf_addf(out, ", %" PRIu64 " bytes\n", t->nbytes);
 }
 

@@ -19,7 +19,7 @@ static void add_tensor(struct grid *g, const struct view *v, size_t i,
 
 	grid_add(g, t->name);
 	grid_add(g, str_of(view_dtype_word(v, t->dtype)));
-	cli_add_shape(t, &sb);
+	strbuf_add_shape(&sb, t->dims, t->ndim);
 	grid_take(g, &sb);
 	strbuf_addf(&sb, "%" PRIu64, t->nbytes);
 	grid_take(g, &sb);

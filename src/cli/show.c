@@ -34,14 +34,6 @@ int cli_open(const struct cli *c, struct view **out, struct error *err)
 	return ret;
 }
 
-void cli_add_shape(const struct tensor *t, struct strbuf *out)
-{
-	if (t->ndim)
-		strbuf_add_dims(out, t->dims, t->ndim, 'x');
-	else
-		strbuf_adds(out, "scalar");
-}
-
 int cli_write(const void *p, size_t n, struct error *err)
 {
 	if (n && fwrite(p, 1, n, stdout) != n)
@@ -87,7 +79,7 @@ static int hash_all(const struct view *v, EVP_MD_CTX *ctx, uint8_t *buf,
 		strbuf_reset(&line);
 		strbuf_add_tsv(&line, t->name);
 		strbuf_addf(&line, "\t%s\t", view_dtype_word(v, t->dtype));
-		cli_add_shape(t, &line);
+		strbuf_add_shape(&line, t->dims, t->ndim);
 		strbuf_addc(&line, '\t');
 		ret = digest(t, ctx, buf, rd, &line, err);
 		strbuf_addc(&line, '\n');

@@ -132,7 +132,7 @@ static void add_row(struct grid *g, const struct view *v,
 
 	grid_add(g, t->name);
 	grid_add(g, str_of(view_dtype_word(v, t->dtype)));
-	cli_add_shape(t, &sb);
+	strbuf_add_shape(&sb, t->dims, t->ndim);
 	grid_take(g, &sb);
 	add_number(g, &sb, any, exact, s->min);
 	add_number(g, &sb, any, exact, s->max);

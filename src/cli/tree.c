@@ -109,7 +109,7 @@ static void add_row(struct tree *t, unsigned depth, struct str name,
 	grid_take(g, &sb);
 	grid_add(g, str_of(leaf ? view_dtype_word(t->view, leaf->dtype) : ""));
 	if (leaf)
-		cli_add_shape(leaf, &sb);
+		strbuf_add_shape(&sb, leaf->dims, leaf->ndim);
 	grid_take(g, &sb);
 	strbuf_release(&sb);
 }

@@ -117,7 +117,7 @@ static void add_row(struct report *r, const char *what, struct str name,
 static void add_type(struct strbuf *sb, const struct tensor *t)
 {
 	strbuf_addf(sb, "%s ", dtype_info(t->dtype)->safetensors);
-	cli_add_shape(t, sb);
+	strbuf_add_shape(sb, t->dims, t->ndim);
 }
 
 static void add_missing(struct report *r, const char *what,

@@ -154,6 +154,18 @@ void strbuf_add_u64(struct strbuf *sb, uint64_t n)
 	strbuf_add_padded(sb, n, 1);
 }
 
+void strbuf_add_shown(struct strbuf *sb, struct str s)
+{
+	for (size_t i = 0; i < s.n; i++) {
+		unsigned char c = (unsigned char)s.p[i];
+
+		if (c >= 0x20 && c != 0x7f)
+			strbuf_addc(sb, s.p[i]);
+		else
+			strbuf_addf(sb, "\\x%02x", c);
+	}
+}
+
 void strbuf_add_dims(struct strbuf *sb, const uint64_t *dims, unsigned ndim,
 		     char sep)
 {
@@ -162,6 +174,14 @@ void strbuf_add_dims(struct strbuf *sb, const uint64_t *dims, unsigned ndim,
 			strbuf_addc(sb, sep);
 		strbuf_add_u64(sb, dims[i]);
 	}
+}
+
+void strbuf_add_shape(struct strbuf *sb, const uint64_t *dims, unsigned ndim)
+{
+	if (ndim)
+		strbuf_add_dims(sb, dims, ndim, 'x');
+	else
+		strbuf_adds(sb, "scalar");
 }
 
 void strbuf_reserve(struct strbuf *sb, size_t n)

@@ -41,9 +41,15 @@ void strbuf_add_json(struct strbuf *sb, struct str s);
 /* s with \\ \t \n \0 for those four bytes (TSV columns), others raw. */
 void strbuf_add_tsv(struct strbuf *sb, struct str s);
 
+/* s for people to read: control bytes as \xNN, others raw. */
+void strbuf_add_shown(struct strbuf *sb, struct str s);
+
 /* dims joined by sep, or empty where there are none. */
 void strbuf_add_dims(struct strbuf *sb, const uint64_t *dims, unsigned ndim,
 		     char sep);
+
+/* The same as people read it: joined by x, or "scalar". */
+void strbuf_add_shape(struct strbuf *sb, const uint64_t *dims, unsigned ndim);
 
 /* "1.5 GB": powers of 1000, as file managers and HuggingFace count. */
 void strbuf_add_size(struct strbuf *sb, uint64_t n);

@@ -150,13 +150,13 @@ static int add_shard(struct view *v, uint32_t dir, const char *prefix,
 	return 0;
 }
 
-static int add_index(struct view *v, uint32_t dir, const char *prefix,
-		     const char *suffix, const char *name)
+static int add_index(struct view *v, uint32_t dir, const char *name,
+		     const struct index_form *form)
 {
 	const struct tensor_set *set = &v->plan.target;
 	struct vfile *f = new_file(v);
 	int ret = f ? index_layout(f, set->v, v->shard, set->n, v->nshards,
-				   prefix, suffix, &v->arena)
+				   form, &v->arena)
 		    : -ENOMEM;
 
 	return ret || !add_node(v, dir, name, f) ? -ENOMEM : 0;
@@ -197,8 +197,9 @@ static int add_safetensors_shards(struct view *v, uint32_t dir,
 
 static int add_safetensors_index(struct view *v, uint32_t dir)
 {
-	return add_index(v, dir, "model", "safetensors",
-			 "model.safetensors.index.json");
+	static const struct index_form form = {"model", "safetensors", false};
+
+	return add_index(v, dir, "model.safetensors.index.json", &form);
 }
 
 /* In a directory of its own: beside model.ckpt, for MindSpore. */
@@ -260,6 +261,7 @@ static int add_pytorch(struct view *v, struct error *err)
 /* Shards of a ckpt are runs of the whole: a ckpt has no global header. */
 static int add_ckpt_shards(struct view *v)
 {
+	static const struct index_form form = {"mindspore_model", "ckpt", true};
 	const struct tensor_set *set = &v->plan.target;
 	uint32_t dir = view_add_dir(v, VIEW_ROOT, "ckpt");
 	uint64_t off = 0;
@@ -281,8 +283,7 @@ static int add_ckpt_shards(struct view *v)
 		off = to;
 		i = end;
 	} while (i < set->n);
-	return add_index(v, dir, "mindspore_model", "ckpt",
-			 "mindspore_model.ckpt.index.json");
+	return add_index(v, dir, "mindspore_model.ckpt.index.json", &form);
 }
 
 int view_add_ckpt(struct view *v, uint32_t dir, const char *name,

@@ -105,10 +105,7 @@ static void add_type(const struct view *v, const struct tensor *t,
 	strbuf_adds(out, "\t");
 	strbuf_adds(out, view_dtype_word(v, t->dtype));
 	strbuf_adds(out, "\t");
-	if (t->ndim)
-		strbuf_add_dims(out, t->dims, t->ndim, 'x');
-	else
-		strbuf_adds(out, "scalar");
+	strbuf_add_shape(out, t->dims, t->ndim);
 	strbuf_adds(out, "\t");
 }
 

@@ -143,6 +143,23 @@ static void add_supplied(const struct view *v, struct strbuf *sb)
 	strbuf_addc(sb, '\n');
 }
 
+/* A line that ends in a name. */
+static void add_named(struct strbuf *sb, const char *what, struct str name)
+{
+	strbuf_adds(sb, what);
+	strbuf_add_shown(sb, name);
+	strbuf_addc(sb, '\n');
+}
+
+/* The same, with its type. */
+static void add_typed(struct strbuf *sb, const char *what,
+		      const struct tensor *t)
+{
+	strbuf_adds(sb, what);
+	strbuf_adds(sb, dtype_info(t->dtype)->safetensors);
+	add_named(sb, ": ", t->name);
+}
+
 /* What the source's reader and MindSpore make of unusual tensors. */
 static void add_forms(const struct view *v, struct strbuf *sb)
 {
@@ -153,21 +170,18 @@ static void add_forms(const struct view *v, struct strbuf *sb)
 			    v->no_ckpt);
 	for (size_t i = 0; i < set->n; i++) {
 		if (!safetensors_can_hold(set->v[i].dtype))
-			strbuf_addf(sb,
-				    "safetensors/ is left out: it cannot hold "
-				    "%s: %.*s\n",
-				    dtype_info(set->v[i].dtype)->safetensors,
-				    STR_ARG(set->v[i].name));
+			add_typed(sb,
+				  "safetensors/ is left out: it cannot hold ",
+				  &set->v[i]);
 		if (v->ckpt && !set->v[i].nbytes)
-			strbuf_addf(sb, "empty, so not in model.ckpt: %.*s\n",
-				    STR_ARG(set->v[i].name));
+			add_named(sb, "empty, so not in model.ckpt: ",
+				  set->v[i].name);
 		if (safetensors_can_hold(set->v[i].dtype) &&
 		    !ckpt_can_hold(set->v[i].dtype))
-			strbuf_addf(sb,
-				    "MindSpore's safetensors reader does not "
-				    "know %s: %.*s\n",
-				    dtype_info(set->v[i].dtype)->safetensors,
-				    STR_ARG(set->v[i].name));
+			add_typed(sb,
+				  "MindSpore's safetensors reader does not "
+				  "know ",
+				  &set->v[i]);
 	}
 }
 
@@ -176,8 +190,9 @@ static void add_copies(const struct view *v, struct strbuf *sb)
 	for (size_t i = 0; i < v->plan.target.n; i++) {
 		if (v->plan.origins[i].kind != ORIGIN_COPY)
 			continue;
-		strbuf_addf(sb, "copied: %.*s has the bytes of ",
-			    STR_ARG(v->plan.target.v[i].name));
+		strbuf_adds(sb, "copied: ");
+		strbuf_add_shown(sb, v->plan.target.v[i].name);
+		strbuf_adds(sb, " has the bytes of ");
 		view_add_some_sources(v, i, sb);
 		strbuf_addc(sb, '\n');
 	}
@@ -188,10 +203,10 @@ static void add_dropped(const struct view *v, struct strbuf *sb)
 	for (size_t i = 0; i < v->plan.ndropped; i++) {
 		const struct dropped *d = &v->plan.dropped[i];
 
-		strbuf_addf(sb, "dropped, %s: %.*s\n",
-			    d->rule ? "has no counterpart"
-				    : "the template wants it not",
-			    STR_ARG(v->source.tensors.v[d->source].name));
+		add_named(sb,
+			  d->rule ? "dropped, has no counterpart: "
+				  : "dropped, the template wants it not: ",
+			  v->source.tensors.v[d->source].name);
 	}
 }
 

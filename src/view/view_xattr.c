@@ -40,7 +40,7 @@ static void add_shape(const struct view *v, uint64_t node, struct strbuf *out)
 {
 	const struct tensor *t = view_param(v, node);
 
-	strbuf_add_dims(out, t->dims, t->ndim, 'x');
+	strbuf_add_shape(out, t->dims, t->ndim);
 }
 
 /* Where its bytes begin in model.ckpt. */

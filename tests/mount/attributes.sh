@@ -114,6 +114,13 @@ fields '%i %s %a %h %Y %n' >"$tmp/after"
 check 'a second mount shows the same inodes and attributes' \
 	diff "$tmp/before" "$tmp/after"
 stop
+if has getfattr; then
+	serve --to=raw tests/golden/formats/ckpt/scalar.ckpt
+	equal 'the shape of a single value' scalar "$(getfattr \
+		--absolute-names --only-values -n user.wconvfs.shape \
+		"$mnt/params/s.npy")"
+	stop
+fi
 serve -o uid=12345,gid=23456 "$MODEL"
 equal '-o uid=N,gid=N set the owner' 0 \
 	"$(count ! '(' -uid 12345 -gid 23456 ')')"

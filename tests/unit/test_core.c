@@ -60,6 +60,16 @@ START_TEST(json_text_is_escaped)
 }
 END_TEST
 
+START_TEST(shown_text_has_no_control_bytes)
+{
+	struct strbuf sb = STRBUF_INIT;
+
+	strbuf_add_shown(&sb, (struct str){"a\033[1m\\\n\177\0\303\251", 11});
+	ck_assert_str_eq(sb.p, "a\\x1b[1m\\\\x0a\\x7f\\x00\303\251");
+	strbuf_release(&sb);
+}
+END_TEST
+
 START_TEST(tsv_text_escapes_the_four_bytes)
 {
 	struct strbuf sb = STRBUF_INIT;
@@ -336,6 +346,7 @@ Suite *suite_core(void)
 	tcase_add_test(texts, error_lists_have_a_line_an_item);
 	tcase_add_test(texts, errno_errors_say_what_the_system_said);
 	tcase_add_test(texts, json_text_is_escaped);
+	tcase_add_test(texts, shown_text_has_no_control_bytes);
 	tcase_add_test(texts, tsv_text_escapes_the_four_bytes);
 	tcase_add_test(texts, arena_memory_is_zeroed_aligned_and_apart);
 	tcase_add_test(sets, a_size_that_overflows_or_splits_a_byte_is_refused);
