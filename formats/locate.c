@@ -373,6 +373,11 @@ static int refuse_dir(const struct location *l, bool distributed,
 				 "%s holds no directories rank_0, rank_1 ... "
 				 "whose slices --strategy could join",
 				 l->dir);
+	if (l->dangling)
+		return error_set(err, ERR_SOURCE,
+				 "%s/%s is a link to a file that is not there: "
+				 "download or copy the model again",
+				 l->dir, l->dangling);
 	return error_set(err, ERR_SOURCE,
 			 "%s holds no weights: no model.safetensors or "
 			 "pytorch_model.bin, no index of shards, no other "

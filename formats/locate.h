@@ -25,6 +25,7 @@ struct location {
 			       of each rank, NULL where it has none */
 	uint32_t nranks;
 	struct strbuf *notes; /* what was preferred to what */
+	const char *dangling; /* weights that are a link to nothing, or NULL */
 	bool is_dir;	      /* SOURCE is the directory itself */
 	bool is_split;	      /* each of the weights has a piece of every
 				 tensor, by the number in its name */

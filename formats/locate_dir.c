@@ -78,6 +78,18 @@ static bool is_regular(DIR *d, const struct dirent *e)
 	return fstatat(dirfd(d), e->d_name, &st, 0) == 0 && S_ISREG(st.st_mode);
 }
 
+/* A hub cache's link whose blob is gone or was never there. */
+static int note_dangling(struct location *l, DIR *d, const struct dirent *e)
+{
+	struct stat st;
+
+	if (l->dangling || e->d_type != DT_LNK || !is_weights_name(e->d_name) ||
+	    fstatat(dirfd(d), e->d_name, &st, 0) == 0 || errno != ENOENT)
+		return 0;
+	l->dangling = arena_str(&l->arena, str_of(e->d_name)).p;
+	return l->dangling ? 0 : -ENOMEM;
+}
+
 /* Append a name to an array in malloc memory. */
 static int append_name(struct location *l, const char *name, size_t *cap)
 {
@@ -108,8 +120,8 @@ int location_list(struct location *l)
 	if (!d)
 		return -errno;
 	while (!rc && (errno = 0, e = readdir(d)) != NULL)
-		if (is_regular(d, e))
-			rc = append_name(l, e->d_name, &cap);
+		rc = is_regular(d, e) ? append_name(l, e->d_name, &cap)
+				      : note_dangling(l, d, e);
 	if (!rc)
 		rc = -errno;
 	closedir(d);

@@ -65,22 +65,80 @@ static bool keep_numbers(cJSON *j, const char **p, const char *end)
 	return true;
 }
 
+static int by_name(const void *pa, const void *pb)
+{
+	const cJSON *const *a = pa, *const *b = pb;
+
+	return strcmp((*a)->string, (*b)->string);
+}
+
+/* Readers differ in which of two members of one name they take. */
+static int refuse_twins(const cJSON *object, const char *name,
+			struct error *err)
+{
+	size_t n = 0;
+	const cJSON **v;
+	int ret = 0;
+
+	for (const cJSON *j = object->child; j; j = j->next)
+		n++;
+	v = malloc((n + 1) * sizeof(*v));
+	if (!v)
+		return error_nomem(err);
+	n = 0;
+	for (const cJSON *j = object->child; j; j = j->next)
+		v[n++] = j;
+	qsort(v, n, sizeof(*v), by_name);
+	for (size_t i = 1; i < n && !ret; i++)
+		if (by_name(&v[i - 1], &v[i]) == 0)
+			ret = error_set(err, ERR_SOURCE,
+					"%s has \"%s\" twice: leave one of "
+					"them",
+					name, v[i]->string);
+	free(v);
+	return ret;
+}
+
+/* cJSON ends the nesting: 1000 deep. */
+static int check_members(const cJSON *j, const char *name, struct error *err)
+{
+	int ret = cJSON_IsObject(j) ? refuse_twins(j, name, err) : 0;
+
+	for (j = j->child; j && !ret; j = j->next)
+		ret = check_members(j, name, err);
+	return ret;
+}
+
+static int refuse_json(struct str text, const char *end, const char *name,
+		       struct error *err)
+{
+	size_t line = 1;
+
+	for (const char *p = text.p; p && p < end; p++)
+		line += *p == '\n';
+	return error_set(err, ERR_SOURCE,
+			 "%s: not a JSON object (see line %zu)", name, line);
+}
+
 int config_parse(struct config **out, struct str text, const char *name,
 		 struct error *err)
 {
 	struct config *c = calloc(1, sizeof(*c));
-	const char *end;
+	const char *end = text.p;
 	int rc;
 
 	if (!c)
 		return error_nomem(err);
-	rc = json_tree(&c->root, text, NULL);
-	if (!cJSON_IsObject(c->root)) {
+	rc = json_tree(&c->root, text, &end);
+	if (rc == -ENOMEM)
+		error_nomem(err);
+	else if (rc || !cJSON_IsObject(c->root))
+		rc = refuse_json(text, end, name, err);
+	else
+		rc = check_members(c->root, name, err);
+	if (rc) {
 		config_free(c);
-		if (rc == -ENOMEM)
-			return error_nomem(err);
-		return error_set(err, ERR_SOURCE, "%s: not a JSON object",
-				 name);
+		return rc;
 	}
 	c->name = strdup(strrchr(name, '/') ? strrchr(name, '/') + 1 : name);
 	end = text.p;

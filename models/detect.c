@@ -192,16 +192,18 @@ static int refuse_none(const struct models *m, const struct side_query *p,
 				   "rules take all names");
 	list_models(m, &list);
 	ret = error_set(err, ERR_MODEL,
-			"the model is not known (%s): choose the rules with "
+			"the model is not known (%s): %schoose the rules with "
 			"--model, of %s, or give your own with --rules",
-			what.p ? what.p : "", list.p ? list.p : "");
+			what.p ? what.p : "",
+			p->config ? "" : "name its config.json with --config, ",
+			list.p ? list.p : "");
 	strbuf_release(&what);
 	strbuf_release(&list);
 	return ret;
 }
 
 static int refuse_several(const struct models *m, const bool *candidate,
-			  struct error *err)
+			  const struct side_query *p, struct error *err)
 {
 	struct strbuf list = STRBUF_INIT;
 	int ret;
@@ -213,8 +215,14 @@ static int refuse_several(const struct models *m, const bool *candidate,
 		strbuf_addstr(&list, m->v[i]->model);
 	}
 	ret = error_set(err, ERR_MODEL,
-			"several rule tables fit this source: choose one with "
-			"--model, of %s",
+			p->config
+				? "several rule tables are for what "
+				  "config.json says: choose one with "
+				  "--model, of %s"
+				: "there is no config.json beside the source, "
+				  "and several rule tables fit its tensors: "
+				  "name one with --config=FILE, or choose "
+				  "the rules with --model, of %s",
 			list.p ? list.p : "");
 	strbuf_release(&list);
 	return ret;
@@ -241,7 +249,7 @@ static int choose_detected(const struct models *m, const struct side_query *p,
 	else if (n == 0)
 		ret = refuse_none(m, p, err);
 	else
-		ret = n > 1 ? refuse_several(m, candidate, err) : 0;
+		ret = n > 1 ? refuse_several(m, candidate, p, err) : 0;
 	free(candidate);
 	return ret;
 }

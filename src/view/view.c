@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "view/view_priv.h"
 
@@ -48,15 +49,32 @@ static int open_template(struct view *v, struct error *err)
 			       : 0;
 }
 
+/* --config names the file, or the directory that has it. */
+static int open_given_config(struct view *v, struct error *err)
+{
+	struct strbuf path = STRBUF_INIT;
+	struct stat st;
+	int ret;
+
+	strbuf_adds(&path, v->opt.config);
+	if (stat(v->opt.config, &st) == 0 && S_ISDIR(st.st_mode))
+		strbuf_adds(&path, "/config.json");
+	ret = path.failed ? error_nomem(err)
+			  : config_open(&v->config, path.p, err);
+	if (!ret)
+		ret = source_open(&v->config_file, path.p, err);
+	strbuf_release(&path);
+	return ret;
+}
+
 /* --config is for sources without one; it counts before what is there. */
 static int open_config(struct view *v, struct error *err)
 {
-	const char *path = v->opt.config ? v->opt.config
-					 : v->source.config_path;
-	int ret = path ? config_open(&v->config, path, err) : 0;
-
-	return ret || !v->opt.config ? ret
-				     : source_open(&v->config_file, path, err);
+	if (v->opt.config)
+		return open_given_config(v, err);
+	return v->source.config_path
+		       ? config_open(&v->config, v->source.config_path, err)
+		       : 0;
 }
 
 static int open_all(struct view *v, struct error *err)

@@ -187,7 +187,25 @@ echo '{"architectures": ["OddForCausalLM"], "model_type": "odd"}' \
 refuses 'an architecture without a table' 3 'OddForCausalLM' list "$tmp/odd"
 refuses 'an unknown --model' 3 'llama' list --model=odd "$tmp/odd"
 rm "$tmp/odd/config.json"
-refuses 'no config.json, and several tables fit' 3 '--model' list "$tmp/odd"
+refuses 'no config.json, and several tables fit' 3 \
+	'no config.json beside' list "$tmp/odd"
+refuses '--config=DIR without one in it' 2 'odd/config.json: No such file' \
+	list --config="$tmp/odd" "$tmp/odd"
+printf '{"layers":\n{"a": 1, "b": 2, "a": 3}}' >"$tmp/odd.json"
+refuses 'a config.json with a key twice' 2 'odd.json has "a" twice' \
+	list --config="$tmp/odd.json" "$tmp/odd"
+printf '{"layers": 1,\n"heads" 3}' >"$tmp/odd.json"
+refuses 'a config.json that is no JSON' 2 'not a JSON object (see line 2)' \
+	list --config="$tmp/odd.json" "$tmp/odd"
+equal '--config=DIR' \
+	"$(wconv hash "$MODEL")" "$(wconv hash --config="$MODEL" "$tmp/odd")"
+rm "$tmp/odd/"*
+ln -s nowhere "$tmp/odd/model.safetensors"
+refuses 'weights that are a link to nothing' 2 \
+	'odd/model.safetensors is a link to a file that is not there' \
+	list "$tmp/odd"
+rm "$tmp/odd/"*
+cp "$MODEL"/*.safetensors "$MODEL"/*.index.json "$tmp/odd"
 equal 'no config.json, but --model' \
 	"$(wconv hash "$MODEL")" "$(wconv hash --model=llama "$tmp/odd")"
 
