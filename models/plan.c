@@ -194,14 +194,14 @@ static int check_families(struct plan_builder *b)
 			    config_name(b->scope->config),
 			    STR_ARG(strbuf_str(&list)));
 	else if (n)
-		ret = error_set(
-			b->err, ERR_MAPPING,
-			"%zu tensors are missing: by %s %.*s is %lld, but "
-			"there is no%.*s",
-			n, config_name(b->scope->config),
-			STR_ARG(space_axis_text(axis.in, axis.name)),
-			(long long)space_lookup(axis.in, axis.name).num,
-			STR_ARG(strbuf_str(&list)));
+		ret = error_set(b->err, ERR_MAPPING,
+				"%zu tensor%s missing: by %s %.*s is %lld, but "
+				"there is no%.*s",
+				n, n == 1 ? " is" : "s are",
+				config_name(b->scope->config),
+				STR_ARG(space_axis_text(axis.in, axis.name)),
+				(long long)space_lookup(axis.in, axis.name).num,
+				STR_ARG(strbuf_str(&list)));
 	strbuf_release(&list);
 	return ret;
 }

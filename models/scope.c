@@ -253,6 +253,12 @@ static int compute_axes(struct scope *s, struct error *err)
 
 /* ---- options and settings ---- */
 
+/* How people set it: --tie is short for --set tie. */
+static const char *option_of(struct str key)
+{
+	return str_is(key, "tie") ? "--" : "--set ";
+}
+
 static int bad_option(const struct table_option *o, struct str given,
 		      struct error *err)
 {
@@ -264,9 +270,9 @@ static int bad_option(const struct table_option *o, struct str given,
 		strbuf_add_value(&sb, o->values[i]);
 	}
 	ret = error_set(err, ERR_USAGE,
-			"--set %.*s=%.*s: the values of %.*s are %.*s",
-			STR_ARG(o->name), STR_ARG(given), STR_ARG(o->name),
-			STR_ARG(strbuf_str(&sb)));
+			"%s%.*s=%.*s: the values of %.*s are %.*s",
+			option_of(o->name), STR_ARG(o->name), STR_ARG(given),
+			STR_ARG(o->name), STR_ARG(strbuf_str(&sb)));
 	strbuf_release(&sb);
 	return ret;
 }
@@ -305,9 +311,9 @@ static int unknown_key(const struct scope *s, struct str key, struct error *err)
 		strbuf_addstr(&sb, s->table->options[i].name);
 	}
 	ret = error_set(err, ERR_USAGE,
-			"--set %.*s: the %.*s rules have no such option; they "
+			"%s%.*s: the %.*s rules have no such option; they "
 			"have %s",
-			STR_ARG(key), STR_ARG(s->table->model),
+			option_of(key), STR_ARG(key), STR_ARG(s->table->model),
 			sb.len ? sb.p : "none");
 	strbuf_release(&sb);
 	return ret;

@@ -25,6 +25,7 @@ struct supplier {
 	int64_t *shown; /* [naxes] what shapes and names show; -1: nothing */
 	size_t nkeys;	/* of the form's keys, filled so far */
 	struct strbuf *missing;
+	struct error *err;
 };
 
 /* ---- what shapes and names show of the axes ---- */
@@ -286,11 +287,33 @@ static bool fill_object(struct supplier *sp, const cJSON *e,
 	return false;
 }
 
+/* Whether an axis of the table is made of that key: it is whole. */
+static bool is_size(const struct table *t, struct str key)
+{
+	for (size_t k = 0; k < t->naxes; k++)
+		for (unsigned i = 0; i < t->axes[k].nalts; i++)
+			if (expr_mentions(t->axes[k].alts[i], key))
+				return true;
+	return false;
+}
+
+/* What is set contradicts the shapes. */
+static bool refuse_fraction(struct supplier *sp, struct str key, double value)
+{
+	error_set(sp->err, ERR_MAPPING,
+		  "config.json would say that %.*s is %g, which is no whole "
+		  "number: what --set says does not fit the tensors",
+		  STR_ARG(key), value);
+	return false;
+}
+
 static bool fill_value(struct supplier *sp, const struct form_name *f,
 		       cJSON *into)
 {
 	struct value v = first_value(sp, &sp->form->keys[sp->nkeys++]);
 
+	if (v.kind == VALUE_REAL && !v.json && is_size(sp->s->table, f->name))
+		return refuse_fraction(sp, f->name, v.real);
 	if (v.kind != VALUE_NONE && (v.kind != VALUE_OTHER || v.json))
 		return add(into, f, json_of(v));
 	if (!f->optional) {
@@ -349,8 +372,11 @@ static int supply_form(const struct scope *s, const struct config_form *form,
 		       struct strbuf *out, struct strbuf *missing,
 		       struct error *err)
 {
-	struct supplier sp = {
-		.s = s, .form = form, .tensors = shown, .missing = missing};
+	struct supplier sp = {.s = s,
+			      .form = form,
+			      .tensors = shown,
+			      .missing = missing,
+			      .err = err};
 	int ret;
 
 	if (!form->text.n)
@@ -360,6 +386,8 @@ static int supply_form(const struct scope *s, const struct config_form *form,
 	if (!ret)
 		ret = supply(&sp, print, out);
 	free(sp.shown);
+	if (ret && err->text)
+		return -EINVAL;
 	return ret ? error_nomem(err) : 0;
 }
 

@@ -114,6 +114,8 @@ static int supply_config(struct view *v, struct error *err)
 
 	if (own || !str_is(v->table->sides[v->side.shown], "hf"))
 		return 0;
+	v->lacks_config = !v->table->config.text.n && v->table->ndetect > 0 &&
+			  !v->config;
 	return config_supply(&v->scope, &v->plan.target, &v->supplied,
 			     &v->missing, err);
 }

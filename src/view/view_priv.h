@@ -66,6 +66,7 @@ struct view {
 	struct strbuf warnings, report;
 	struct strbuf supplied; /* a config.json, or "" */
 	struct strbuf missing;	/* keys that it lacks */
+	bool lacks_config;	/* there is none, and the rules make none */
 	struct stats stats;
 	struct tile_cache *tiles;
 };

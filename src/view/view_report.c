@@ -129,8 +129,14 @@ static void add_memory(const struct view *v, struct strbuf *sb)
 		    "ckpt/ or safetensors/ one by one.\n");
 }
 
+static const char no_config[] =
+	"there is no config.json, and the rules do not say what is in it: "
+	"--config=FILE names one\n";
+
 static void add_supplied(const struct view *v, struct strbuf *sb)
 {
+	if (v->lacks_config)
+		strbuf_adds(sb, no_config);
 	if (!v->supplied.len)
 		return;
 	strbuf_adds(sb, "config.json is made from the rules and the tensors");
@@ -233,6 +239,8 @@ static void write_warnings(struct view *v)
 			    "%zu tensors have no rule and are shown "
 			    "as they are (.wconvfs/report.txt lists them)\n",
 			    v->plan.npassed);
+	if (v->lacks_config)
+		strbuf_adds(sb, no_config);
 	if (v->missing.len)
 		strbuf_addf(sb,
 			    "config.json lacks what no tensor tells: %.*s; "

@@ -160,7 +160,7 @@ for model in whisper-f32:proj_out gpt2:$head t5:$head; do
 		'0 0 0 1 0 0 ' "$(heads "${model%:*}" head "${model#*:}")"
 done
 wconv hash --tie=sometimes $tied/hf
-refused 'no such way to tie' 1 'auto, emit, drop'
+refused 'no such way to tie' 1 '--tie=sometimes: the values of tie are auto, emit'
 
 # ---- a config.json where there is none
 wconv cat --to=hf --model=llama $gqa/ms config.json
@@ -177,6 +177,15 @@ wconv cat --to=hf --model=llama --set num_attention_heads=6 \
 	--set rms_norm_eps=1e-06 $gqa/ms config.json
 equal '... and can be set' '6 2 8 1e-06' "$(key num_attention_heads) \
 $(key num_key_value_heads) $(key head_dim) $(key rms_norm_eps)"
+wconv cat --to=hf --model=llama --set num_attention_heads=5 $gqa/ms config.json
+refused 'a setting that the shapes contradict' 4 'num_key_value_heads is'
+echo '{"model": "one", "detect": ["model_type == 1"], "rules": [["x", "w"]]}' \
+	>"$tmp/one.json"
+wconv list --rules="$tmp/one.json" --model=one --to=hf $corpus/min.ckpt
+check 'a config.json that the rules cannot make is said' \
+	grep -q 'warning: there is no config.json.*--config=FILE' "$tmp/err"
+wconv list --tie=drop --model=bert tests/golden/bert/hf
+refused '--tie for rules without tied heads' 1 '--tie: the bert rules'
 wconv cat --to=hf --config=$gqa/hf/config.json $gqa/ms config.json
 check '--config is shown as it is' cmp "$tmp/shown" $gqa/hf/config.json
 
