@@ -31,6 +31,16 @@ struct format_ops {
 		    struct error *err);
 };
 
+/* What --check-crc found. */
+static void note_crc(struct checkpoint *c, const char *path)
+{
+	if (c->opt.check_crc)
+		strbuf_addf(&c->notes,
+			    c->reading.has_crc ? "%s: its checksum is right\n"
+					       : "%s has no checksum\n",
+			    path);
+}
+
 /* By its name, or by a plausible header length and what follows it. */
 static bool is_safetensors(const char *name, struct cursor head)
 {
@@ -45,8 +55,11 @@ static bool is_safetensors(const char *name, struct cursor head)
 static int read_safetensors(struct checkpoint *c, struct source *s,
 			    const char *path, struct error *err)
 {
-	(void)path;
-	return safetensors_read(&c->reading, s, err);
+	int rc = safetensors_read(&c->reading, s, err);
+
+	if (!rc)
+		note_crc(c, path);
+	return rc;
 }
 
 static bool is_torch(const char *name, struct cursor head)
@@ -88,14 +101,11 @@ static int read_npy(struct checkpoint *c, struct source *s, const char *path,
 static int read_ckpt(struct checkpoint *c, struct source *s, const char *path,
 		     struct error *err)
 {
-	bool has_crc = false;
-	int rc = c->opt.check_crc ? ckpt_verify(s, &has_crc, err) : 0;
+	int rc = c->opt.check_crc ? ckpt_verify(s, &c->reading.has_crc, err)
+				  : 0;
 
-	if (!rc && c->opt.check_crc)
-		strbuf_addf(&c->notes,
-			    has_crc ? "%s: its checksum is right\n"
-				    : "%s has no checksum\n",
-			    path);
+	if (!rc)
+		note_crc(c, path);
 	return rc ? rc : ckpt_read(&c->reading, s, err);
 }
 
@@ -455,6 +465,7 @@ int checkpoint_open(struct checkpoint *c, const char *path,
 		.opt = *opt, .tensors = TENSOR_SET_INIT, .notes = STRBUF_INIT};
 	c->reading.set = &c->tensors;
 	c->reading.keep_extra = opt->keep_extra;
+	c->reading.check_crc = opt->check_crc;
 	rc = locate(&l, path, opt->strategy != NULL, &c->notes, err);
 	c->has_index = l.index_name != NULL;
 	if (!rc)

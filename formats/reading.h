@@ -15,7 +15,9 @@
 struct reading {
 	struct tensor_set *set; /* receives the tensors */
 	bool keep_extra;	/* the state of training too */
-	bool is_mindspore;	/* out: a file says that MindSpore wrote it */
+	bool check_crc;	   /* compare the checksum of a file that has one */
+	bool has_crc;	   /* out: the last one has */
+	bool is_mindspore; /* out: a file says that MindSpore wrote it */
 	size_t left_out[TRAINING_MAX_WORDS]; /* names, by their word */
 	struct name_list texts;		     /* entries that are strings */
 	struct name_list maps;		     /* map parameters */

@@ -13,6 +13,7 @@
 
 #include "core/checked.h"
 #include "formats/json_pull.h"
+#include "formats/safetensors_crc.h"
 
 /* The crate's own cap. */
 #define HEADER_MAX_NBYTES 100000000
@@ -45,6 +46,8 @@ struct header {
 	bool has_metadata;
 	struct reading *r;
 	bool is_mindspore; /* __metadata__ has "format": "ms" */
+	bool has_crc;	   /* and "crc_num", this: */
+	uint64_t crc;
 };
 
 /* Refuse the tensor called name: why is a format for what follows. */
@@ -116,6 +119,17 @@ static int refuse_length(struct header *h, const uint8_t *head, uint64_t n)
 			 path, n, h->s->nbytes);
 }
 
+/* "crc_num": digits. */
+static void take_crc(struct header *h, struct str digits)
+{
+	h->has_crc = digits.n > 0 && digits.n < 20;
+	h->crc = 0;
+	for (size_t i = 0; i < digits.n && h->has_crc; i++) {
+		h->has_crc = digits.p[i] >= '0' && digits.p[i] <= '9';
+		h->crc = 10 * h->crc + (uint64_t)(digits.p[i] - '0');
+	}
+}
+
 /* A name in __metadata__ and what is said of it: what MindSpore writes. */
 static void take_metadata(struct header *h, const struct json_text *key,
 			  const struct json_text *value)
@@ -124,6 +138,8 @@ static void take_metadata(struct header *h, const struct json_text *key,
 
 	if (json_text_is(key, "format") && json_text_is(value, "ms"))
 		h->is_mindspore = true;
+	if (json_text_is(key, "crc_num"))
+		take_crc(h, value->raw);
 	if (!json_text_is(value, "Int4") || key->n > sizeof(name))
 		return;
 	json_unescape(key, name);
@@ -469,6 +485,39 @@ static int add_tensors(struct header *h, struct source *s)
 	return 0;
 }
 
+/* One integer; NumPy's arrays of one bool are no number to Python. */
+static bool is_number(const struct entry *e)
+{
+	return e->ndim == 0 && e->dtype != DT_BOOL &&
+	       dtype_info(e->dtype)->kind == KIND_INT;
+}
+
+/* Compare MindSpore's checksum. */
+static int check_crc(struct header *h, struct source *s)
+{
+	struct crc_item *v = calloc(h->n + 1, sizeof(*v));
+	uint32_t crc;
+	int rc;
+
+	if (!v)
+		return error_nomem(h->err);
+	for (size_t i = 0; i < h->n; i++)
+		v[i] = (struct crc_item){
+			.name = h->v[i].name,
+			.off = s->nbytes - h->data_nbytes + h->v[i].begin,
+			.nbytes = h->v[i].end - h->v[i].begin,
+			.is_number = is_number(&h->v[i]),
+		};
+	rc = safetensors_crc(s, v, h->n, &crc, h->err);
+	free(v);
+	if (rc || crc == h->crc)
+		return rc;
+	return error_set(h->err, ERR_SOURCE,
+			 "%s is damaged: its CRC-32 is %08" PRIx32
+			 ", but it says %08" PRIx64,
+			 s->path, crc, h->crc);
+}
+
 /* Read the length and then the JSON text; *text is the caller's to free. */
 static int load_header(struct header *h, struct source *s, char **text)
 {
@@ -510,6 +559,9 @@ int safetensors_read(struct reading *r, struct source *s, struct error *err)
 		rc = check_ranges(&h);
 	if (!rc)
 		rc = add_tensors(&h, s);
+	r->has_crc = h.has_crc;
+	if (!rc && r->check_crc && h.has_crc)
+		rc = check_crc(&h, s);
 	r->is_mindspore |= h.is_mindspore;
 	free(h.v);
 	free(text);

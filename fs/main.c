@@ -50,7 +50,7 @@ static const char help[] =
 "  --ranks=FILE       a strategy: show rank_N/ too, what each rank loads\n"
 "  --tie=HOW          tied tensors: auto, emit or drop\n"
 "  --keep-extra       the state of training too\n"
-"  --check-crc        compare the checksum of a ckpt first\n"
+"  --check-crc        compare the checksum that MindSpore stored\n"
 "  --template=CKPT    a checkpoint whose names are wanted, in its order\n"
 "  --map=FILE         the source's name of each of them, as JSON\n"
 "  --key=PATH         where the weights are in a PyTorch file\n"

@@ -61,7 +61,7 @@ static const char help[] =
 	"loads\n"
 	"  --tie=HOW          tied tensors: auto, emit or drop\n"
 	"  --keep-extra       the state of training too\n"
-	"  --check-crc        compare the checksum of a ckpt first\n"
+	"  --check-crc        compare the checksum that MindSpore stored\n"
 	"  --key=PATH         where the weights are in a PyTorch file\n"
 	"  --partial          pass tensors through that no rule takes\n"
 	"  --shard-size=SIZE  of ckpt/ and safetensors/ (default 5GB)\n"

@@ -330,6 +330,34 @@ START_TEST(safetensors_of_mindspore)
 }
 END_TEST
 
+/* A file of MindSpore 2.10, by save_checkpoint(..., crc_check=True). */
+START_TEST(safetensors_checksum)
+{
+	static const char file[] =
+		"\x20\1\0\0\0\0\0\0{\"__metadata__\":{\"format\":\"ms\","
+		"\"crc_num\":\"888636962\"},\"w.b\":{\"dtype\":\"F32\","
+		"\"shape\":[2],\"data_offsets\":[0,8]},\"\303\251\":{\"dtype\":"
+		"\"F32\",\"shape\":[],\"data_offsets\":[8,12]},\"global_step\":"
+		"{\"dtype\":\"I32\",\"shape\":[],\"data_offsets\":[12,16]},"
+		"\"w.a\":{\"dtype\":\"F16\",\"shape\":[1],\"data_offsets\":"
+		"[16,18]}}    \0\0\x80?\0\0\0@\0\0 @\5\0\0\0\0B";
+	char bad[sizeof(file)];
+
+	opt.check_crc = true;
+	put("model.safetensors", (struct str){file, sizeof(file) - 1});
+	expect_note("its checksum is right");
+	memcpy(bad, file, sizeof(file));
+	bad[sizeof(file) - 2] = 'C';
+	put("model.safetensors", (struct str){bad, sizeof(bad) - 1});
+	expect_refused("", "is damaged: its CRC-32 is");
+	opt.check_crc = false;
+	EXPECT("", "w.b", "\303\251", "w.a");
+	opt.check_crc = true;
+	put_safetensors("model.safetensors", MS, "m");
+	expect_note("has no checksum");
+}
+END_TEST
+
 /* What others write keeps every name, and is not said to be MindSpore's. */
 START_TEST(safetensors_of_others)
 {
@@ -358,6 +386,7 @@ Suite *suite_ckpt_dir(void)
 	tcase_add_test(t, ranks_without_a_strategy);
 	tcase_add_test(t, ranks_with_a_strategy);
 	tcase_add_test(t, safetensors_of_mindspore);
+	tcase_add_test(t, safetensors_checksum);
 	tcase_add_test(t, safetensors_of_others);
 	suite_add_tcase(s, t);
 	return s;
