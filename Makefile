@@ -74,9 +74,11 @@ $(B)/tests/failing.so: tests/alloc/failing.c tests/alloc/failing.h
 	@mkdir -p $(@D)
 	$(call say,LINK)$(CC) $(STD) $(CPPFLAGS) $(FLAGS) -fPIC -shared \
 		$(LDFLAGS) -o $@ $<
+$(B)/tests/judge: $(O)/tests/mutate/judge.o $(B)/libwconv.a
 $(FUZZERS): $(B)/tests/%: $(O)/tests/fuzz/%.o $(O)/tests/fuzz/fuzz.o \
 	$(FUZZ_MAIN) $(B)/libwconv.a
-$(B)/wconvfs $(B)/wconv $(B)/tests/unit $(sort $(TOOLS) $(BENCH_TOOLS)) $(FUZZERS):
+$(B)/wconvfs $(B)/wconv $(B)/tests/unit $(B)/tests/judge \
+$(sort $(TOOLS) $(BENCH_TOOLS)) $(FUZZERS):
 	@mkdir -p $(@D)
 	$(call say,LINK)$(CC) $(FLAGS) -Wl,--as-needed $(LDFLAGS) -o $@ $^ \
 		$(call pkg,libs,$(PKG) $(LIB_PKG)) -lm
@@ -126,6 +128,9 @@ conformance: ## compare with the real MindSpore, torch, safetensors, numpy
 	@sh contrib/install-deps && sh contrib/install-deps conformance
 	@$(MAKE) --no-print-directory all
 	@BUILD='$(B)' sh tests/conformance/run.sh
+
+mutate: $(B)/tests/judge ## alter each rule of TABLES (all), see what notices it
+	@BUILD='$(B)' sh tests/mutate/run.sh $(TABLES)
 
 demo: deps ## install what is missing, build, mount a small model, compare
 	@$(MAKE) --no-print-directory all
@@ -203,7 +208,7 @@ help: ## list the targets
 	@sed -n 's/^\([a-z]*\):[^#]*## \(.*\)/\1|\2/p' Makefile | \
 		while IFS='|' read -r t d; do printf '%-12s %s\n' "$$t" "$$d"; done
 
-.PHONY: all check test run-tests conformance demo asan tsan soak bench fuzz \
+.PHONY: all check test run-tests conformance mutate demo asan tsan soak bench fuzz \
 	fuzzers install uninstall format clean help deps FORCE
 .DELETE_ON_ERROR:
 .SECONDARY: $(PROTO:=.c) $(PROTO:=.h)
