@@ -32,7 +32,7 @@ static void side_open(struct side *s, const struct cli *c, const char *source)
 		view_open(&s->v[CONVERTED], &opt, &s->err[CONVERTED]);
 	opt.to = VIEW_RAW;
 	opt.model = NULL;
-	opt.rules = NULL;
+	opt.rules = opt.template = opt.map = opt.ranks = NULL;
 	opt.nset = 0;
 	view_open(&s->v[AS_IS], &opt, &s->err[AS_IS]);
 }

@@ -65,6 +65,10 @@ verify 1 'bit by bit another type is a difference' "$MODEL" "$tmp/wide.ckpt"
 equal 'which it says of each' 21 "$(grep -c '^dtype	' "$tmp/got")"
 verify 0 'as numbers the types may differ' "$MODEL" "$tmp/wide.ckpt" --atol=0
 verify 0 '--dtype is for both' "$MODEL" "$tmp/wide.ckpt" --dtype=fp32
+verify 0 'a template is for what is converted' --model=yolos \
+	--template=$golden/yolos-template/template.ckpt \
+	$golden/yolos-template/input.pth \
+	$golden/yolos-template/ms/yolos_tiny.ckpt
 verify 2 'a source that is not there' "$MODEL" "$tmp/nowhere"
 verify 1 'a tolerance that is no number' "$MODEL" "$MODEL" --atol=x
 equal 'is a wrong command line' 1 "$(grep -c 'such as 1e-6' "$tmp/err")"
