@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/cast.h"
+#include "core/checked.h"
 
 /* Elements that are widened at a time. */
 #define BATCH 256
@@ -97,25 +98,37 @@ static double value(enum dtype dt, const uint8_t *p)
 	return is_signed(dt) ? (double)as_signed(dt, bits) : (double)bits;
 }
 
+static bool is_widened(enum dtype dt)
+{
+	return dt == DT_F32 || dt == DT_F16 || dt == DT_BF16;
+}
+
+/* At most BATCH elements of a type that is widened. */
+static void widen(enum dtype dt, const uint8_t *in, double *out, size_t n)
+{
+	uint32_t wide[BATCH];
+	float v;
+
+	cast_run(dt, DT_F32, in, wide, n);
+	for (size_t i = 0; i < n; i++) {
+		wide[i] = le32toh(wide[i]);
+		memcpy(&v, &wide[i], sizeof(v));
+		out[i] = (double)v;
+	}
+}
+
 void element_values(enum dtype dt, const void *in, double *out, size_t n)
 {
 	const uint8_t *p = in;
 	size_t width = dtype_width(dt);
-	float wide[BATCH];
 
 	while (n > 0) {
-		size_t k = n < BATCH ? n : BATCH;
+		size_t k = min_size(n, BATCH);
 
-		if (dt == DT_F32)
-			memcpy(wide, p, k * width);
-		else if (dt == DT_F16 || dt == DT_BF16)
-			cast_run(dt, DT_F32, p, wide, k);
-		if (dt == DT_F32 || dt == DT_F16 || dt == DT_BF16)
-			for (size_t i = 0; i < k; i++)
-				out[i] = (double)wide[i];
-		else
-			for (size_t i = 0; i < k; i++)
-				out[i] = value(dt, p + i * width);
+		if (is_widened(dt))
+			widen(dt, p, out, k);
+		for (size_t i = 0; i < k && !is_widened(dt); i++)
+			out[i] = value(dt, p + i * width);
 		p += k * width;
 		out += k;
 		n -= k;
