@@ -5,8 +5,9 @@
  */
 #include "models/describe.h"
 
-#include <cjson/cJSON.h>
+#include <errno.h>
 
+#include "core/json.h"
 #include "models/builtin.h"
 
 /* Groups in groups are indented by that much. */
@@ -21,9 +22,15 @@ static void indent(struct strbuf *out, unsigned depth)
 /* A value as it is in JSON; texts without their quotes. */
 static void add_value(struct strbuf *out, const cJSON *v)
 {
-	char *text = cJSON_IsString(v) ? NULL : cJSON_PrintUnformatted(v);
+	char *text;
 
-	strbuf_adds(out, text ? text : cJSON_GetStringValue(v));
+	if (cJSON_IsString(v)) {
+		strbuf_adds(out, v->valuestring);
+		return;
+	}
+	text = cJSON_PrintUnformatted(v);
+	strbuf_adds(out, text ? text : "");
+	out->failed |= !text;
 	cJSON_free(text);
 }
 
@@ -192,9 +199,11 @@ static void describe(struct strbuf *out, const cJSON *table)
 static bool try(struct strbuf *out, const char *name, bool alias,
 		struct str json)
 {
-	cJSON *table = cJSON_ParseWithLength(json.p, json.n);
-	bool found = alias ? has_alias(table, name) : has_name(table, name);
+	cJSON *table;
+	bool found;
 
+	out->failed |= json_tree(&table, json, NULL) == -ENOMEM;
+	found = alias ? has_alias(table, name) : has_name(table, name);
 	if (found)
 		describe(out, table);
 	cJSON_Delete(table);
@@ -224,7 +233,7 @@ int describe_table(struct strbuf *out, const char *name, struct str json,
 			try(out, name, true, json);
 	/* an alias may be of several tables */
 	if (!found && !try_builtin(out, name, false) &&
-	    !try_builtin(out, name, true))
+	    !try_builtin(out, name, true) && !out->failed)
 		return error_set(err, ERR_MODEL,
 				 "%s: there is no such table; wconv models "
 				 "lists them",

@@ -7,8 +7,8 @@
 
 /*
  * Append the description of the table that is called name, or has the alias:
- * of the built-in ones or, if json is given, of that text. ERR_MODEL with a
- * sentence where there is none.
+ * of the built-in ones or, if json is given, of that text, which table_parse
+ * takes. ERR_MODEL with a sentence where there is none.
  */
 int describe_table(struct strbuf *out, const char *name, struct str json,
 		   struct error *err);

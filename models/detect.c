@@ -8,9 +8,6 @@
 #include "models/builtin.h"
 #include "models/map.h"
 
-/* Far more than any table of rules has. */
-#define RULES_MAX_NBYTES (UINT64_C(4) << 20)
-
 static int grow(struct models *m, struct error *err)
 {
 	struct table **v = realloc(m->v, (m->n + 1) * sizeof(struct table *));
@@ -36,7 +33,7 @@ static int add(struct models *m, struct str text, const char *origin,
 static int add_user(struct models *m, const char *path, struct error *err)
 {
 	struct strbuf sb = STRBUF_INIT;
-	int ret = slurp(&sb, path, RULES_MAX_NBYTES, err);
+	int ret = slurp(&sb, path, TABLE_MAX_NBYTES, err);
 
 	if (!ret)
 		ret = add(m, strbuf_str(&sb), path, err);

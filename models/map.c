@@ -2,15 +2,14 @@
 /* Maps of names as rule tables: see map.h. */
 #include "models/map.h"
 
-#include <cjson/cJSON.h>
+#include <errno.h>
 #include <stdlib.h>
 
+#include "core/json.h"
 #include "core/slurp.h"
 
-/* Two names of the greatest length a line, and as many lines as a table may
- * have rules. */
+/* Two names of the greatest length a line. */
 #define MAP_MAX_NBYTES (UINT64_C(16) << 20)
-#define MAP_MAX_NAMES 9000
 
 struct map_loader {
 	const char *path;
@@ -29,24 +28,24 @@ static bool is_plain(const char *name)
 	       name[0] != ' ' && name[n - 1] != ' ';
 }
 
-static bool add_text(cJSON *list, const char *text)
+/* Append an item, which is taken over; NULL without memory. */
+static cJSON *append(cJSON *list, cJSON *item)
 {
-	return cJSON_AddItemToArray(list, cJSON_CreateString(text));
+	if (cJSON_AddItemToArray(list, item))
+		return item;
+	cJSON_Delete(item);
+	return NULL;
 }
 
 /* [["pt"], ["ms"]]: in lists, names may have commas. */
 static bool add_rule(struct map_loader *l, const char *pt, const char *ms)
 {
-	cJSON *rule = cJSON_CreateArray(), *left = cJSON_CreateArray(),
-	      *right = cJSON_CreateArray();
+	cJSON *rule = append(l->rules, cJSON_CreateArray());
+	cJSON *left = append(rule, cJSON_CreateArray());
+	cJSON *right = append(rule, cJSON_CreateArray());
 
-	cJSON_AddItemToArray(rule, left);
-	cJSON_AddItemToArray(rule, right);
-	if (!cJSON_AddItemToArray(l->rules, rule)) {
-		cJSON_Delete(rule);
-		return false;
-	}
-	return (!pt || add_text(left, pt)) && add_text(right, ms) &&
+	return left && right && (!pt || append(left, cJSON_CreateString(pt))) &&
+	       append(right, cJSON_CreateString(ms)) &&
 	       (!pt || cJSON_AddStringToObject(l->first, pt, ms));
 }
 
@@ -91,18 +90,15 @@ static int take_map(struct map_loader *l, cJSON *root, const char *under)
 {
 	const char *slash = strrchr(l->path, '/');
 	cJSON *options = cJSON_AddObjectToObject(root, "options");
-	cJSON *use = NULL;
 	int ret = 0;
 
 	cJSON_AddStringToObject(root, "model", slash ? slash + 1 : l->path);
-	cJSON_AddItemToObject(options, "map", cJSON_CreateTrue());
+	cJSON_AddTrueToObject(options, "map");
 	l->rules = cJSON_AddArrayToObject(root, "rules");
-	if (under) {
-		use = cJSON_CreateObject();
-		cJSON_AddStringToObject(use, "use", under);
-		cJSON_AddItemToArray(l->rules, use);
-	}
-	if (!options || !l->rules || (under && !use))
+	if (!options || !l->rules ||
+	    (under &&
+	     !cJSON_AddStringToObject(append(l->rules, cJSON_CreateObject()),
+				      "use", under)))
 		return error_nomem(l->err);
 	for (const cJSON *e = l->map->child; e && !ret; e = e->next)
 		ret = take_entry(l, e);
@@ -134,9 +130,10 @@ int map_open(struct table **out, const char *path, const char *under,
 	struct map_loader l = {.path = path, .err = err};
 	struct strbuf sb = STRBUF_INIT;
 	int ret = slurp(&sb, path, MAP_MAX_NBYTES, err);
-	cJSON *map = ret ? NULL
-			 : cJSON_ParseWithLength(sb.p ? sb.p : "", sb.len);
+	cJSON *map = NULL;
 
+	if (!ret && json_tree(&map, strbuf_str(&sb), NULL) == -ENOMEM)
+		ret = error_nomem(err);
 	l.map = map;
 	if (!ret && !cJSON_IsObject(map))
 		ret = error_set(err, ERR_MODEL,

@@ -9,6 +9,9 @@
 #include "core/tensor.h"
 #include "models/table.h"
 
+/* As many as a table may have rules; guesses compare each with each. */
+#define MAP_MAX_NAMES 9000
+
 /*
  * The table of a map in a file; it is called what the file is. Rules of the
  * built-in table `under` (may be NULL) that hold where the option `map` is
@@ -21,7 +24,8 @@ int map_open(struct table **out, const char *path, const char *under,
 /*
  * Append a map from the MindSpore tensors to the PyTorch ones, by shapes and
  * names, as a first guess: JSON, a name a line, in the order of ms. null where
- * nothing of that shape is left.
+ * nothing of that shape is left. ERR_MODEL where there are more names than a
+ * map may have.
  */
 int map_guess(const struct tensor_set *ms, const struct tensor_set *pt,
 	      struct strbuf *out, struct error *err);

@@ -217,8 +217,15 @@ int map_guess(const struct tensor_set *ms, const struct tensor_set *pt,
 	      struct strbuf *out, struct error *err)
 {
 	struct guess_side a = {NULL, NULL, NULL}, b = {NULL, NULL, NULL};
-	int ret = side_init(&a, ms) || side_init(&b, pt) ? error_nomem(err) : 0;
+	int ret;
 
+	if (ms->n > MAP_MAX_NAMES)
+		return error_set(err, ERR_MODEL,
+				 "the checkpoint of MindSpore has %zu "
+				 "parameters, and a map at most %d names: "
+				 "write a rule table (--rules)",
+				 ms->n, MAP_MAX_NAMES);
+	ret = side_init(&a, ms) || side_init(&b, pt) ? error_nomem(err) : 0;
 	for (int pass = 1; pass <= 3 && !ret; pass++)
 		make_pairs(&a, &b, pass);
 	if (!ret)

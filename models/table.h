@@ -24,6 +24,9 @@ struct space {
 
 #define TABLE_MAX_SPACES 16
 
+/* Of a file with one; far more than any has. */
+#define TABLE_MAX_NBYTES (UINT64_C(4) << 20)
+
 /* A condition of a group, as it applies to one rule. */
 struct cond {
 	const struct expr *expr;

@@ -6,9 +6,6 @@
 #include "models/check.h"
 #include "models/describe.h"
 
-/* Far more than any table of rules has. */
-#define RULES_MAX_NBYTES (UINT64_C(4) << 20)
-
 static int say(const struct check_result *r, const char *path,
 	       const struct strbuf *wrong, struct strbuf *out,
 	       struct error *err)
@@ -27,7 +24,7 @@ int rules_check(const char *path, struct strbuf *out, struct error *err)
 {
 	struct strbuf text = STRBUF_INIT, wrong = STRBUF_INIT;
 	struct check_result r;
-	int ret = slurp(&text, path, RULES_MAX_NBYTES, err);
+	int ret = slurp(&text, path, TABLE_MAX_NBYTES, err);
 
 	if (!ret) {
 		ret = check_rules(&r, strbuf_str(&text), path, &wrong, err);
@@ -44,8 +41,12 @@ int rules_describe(const char *path, const char *name, struct strbuf *out,
 		   struct error *err)
 {
 	struct strbuf text = STRBUF_INIT;
-	int ret = path ? slurp(&text, path, RULES_MAX_NBYTES, err) : 0;
+	struct table *t = NULL;
+	int ret = path ? slurp(&text, path, TABLE_MAX_NBYTES, err) : 0;
 
+	if (!ret && path)
+		ret = table_parse(&t, strbuf_str(&text), path, err);
+	table_free(t);
 	if (!ret)
 		ret = describe_table(out, name, strbuf_str(&text), err);
 	strbuf_release(&text);

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* A first map of names between two checkpoints. */
 #include <check.h>
+#include <errno.h>
 #include <stdio.h>
 
 #include "models/map.h"
@@ -109,6 +110,29 @@ START_TEST(what_is_not_told_apart_is_null)
 }
 END_TEST
 
+START_TEST(no_more_names_than_a_map_may_have)
+{
+	static char names[MAP_MAX_NAMES + 1][8];
+	static struct made ms[MAP_MAX_NAMES + 1];
+	struct tensor_set a, b;
+	struct strbuf got = STRBUF_INIT;
+	struct error err = ERROR_INIT;
+
+	for (size_t i = 0; i < N(ms); i++) {
+		snprintf(names[i], sizeof(names[i]), "w.%04zu", i);
+		ms[i] = (struct made){names[i], 1};
+	}
+	fill(&a, ms, N(ms));
+	fill(&b, ms, 1);
+	ck_assert_int_eq(map_guess(&a, &b, &got, &err), -EINVAL);
+	ck_assert_int_eq(err.class, ERR_MODEL);
+	error_release(&err);
+	strbuf_release(&got);
+	tensor_set_release(&a);
+	tensor_set_release(&b);
+}
+END_TEST
+
 Suite *suite_map(void)
 {
 	Suite *s = suite_create("map");
@@ -119,6 +143,7 @@ Suite *suite_map(void)
 	tcase_add_test(tc, shapes_must_be_equal);
 	tcase_add_test(tc, most_words_win);
 	tcase_add_test(tc, what_is_not_told_apart_is_null);
+	tcase_add_test(tc, no_more_names_than_a_map_may_have);
 	suite_add_tcase(s, tc);
 	return s;
 }
