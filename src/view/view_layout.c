@@ -164,14 +164,6 @@ static int add_index(struct view *v, uint32_t dir, const char *name,
 
 /* ---- safetensors ---- */
 
-static bool safetensors_can_hold_all(const struct tensor_set *set)
-{
-	for (size_t i = 0; i < set->n; i++)
-		if (!safetensors_can_hold(set->v[i].dtype))
-			return false;
-	return true;
-}
-
 static int add_safetensors_shards(struct view *v, uint32_t dir,
 				  struct error *err)
 {
@@ -230,14 +222,6 @@ static int add_safetensors_root(struct view *v, struct error *err)
 
 /* ---- pytorch/ ---- */
 
-static bool torch_can_hold_all(const struct tensor_set *set)
-{
-	for (size_t i = 0; i < set->n; i++)
-		if (!torch_can_hold(set->v[i].dtype))
-			return false;
-	return true;
-}
-
 static int add_pytorch(struct view *v, struct error *err)
 {
 	const struct tensor_set *set = &v->plan.target;
@@ -295,11 +279,8 @@ int view_add_ckpt(struct view *v, uint32_t dir, const char *name,
 		    : error_nomem(err);
 	uint32_t node;
 
-	if (ret) {
-		if (f)
-			vfile_release(f);
+	if (ret)
 		return ret;
-	}
 	node = add_node(v, dir, name, f);
 	if (!node)
 		return error_nomem(err);
@@ -401,17 +382,26 @@ static int add_control(struct view *v, struct error *err)
 	return 0;
 }
 
+static bool holds_all(const struct view *v, bool (*can_hold)(enum dtype dt))
+{
+	const struct tensor_set *set = &v->plan.target;
+
+	for (size_t i = 0; i < set->n; i++)
+		if (!can_hold(set->v[i].dtype))
+			return false;
+	return true;
+}
+
 /* A form that cannot hold all tensors is left out; the report says so. */
 static int add_forms(struct view *v, struct error *err)
 {
-	const struct tensor_set *set = &v->plan.target;
 	bool ms = view_shows_ms(v);
 	int ret = ms ? add_ckpt(v, err) : 0;
 
-	if (!ret && safetensors_can_hold_all(set))
+	if (!ret && holds_all(v, safetensors_can_hold))
 		ret = ms ? add_safetensors_dir(v, err)
 			 : add_safetensors_root(v, err);
-	if (!ret && !ms && torch_can_hold_all(set))
+	if (!ret && !ms && holds_all(v, torch_can_hold))
 		ret = add_pytorch(v, err);
 	return ret ? ret : view_add_ranks(v, err);
 }
