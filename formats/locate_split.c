@@ -53,7 +53,6 @@ static int collect(struct location *l, const char *suffix, struct error *err)
 	l->weights = arena_array(&l->arena, MAX_PIECES, sizeof(*l->weights));
 	if (!l->weights)
 		return error_nomem(err);
-	memset(l->weights, 0, MAX_PIECES * sizeof(*l->weights));
 	for (size_t i = 0; i < l->nentries; i++) {
 		if (!parse_piece(l->entries[i], suffix, &k))
 			continue;

@@ -365,10 +365,9 @@ struct wanted {
 static int by_parts(const void *key, const void *record)
 {
 	const struct wanted *w = key;
-	struct cursor c;
+	const struct record *r = record;
+	struct cursor c = cursor_of(r->name.p, r->name.n);
 
-	c = cursor_of(((const struct record *)record)->name.p,
-		      ((const struct record *)record)->name.n);
 	for (unsigned k = 0; k < 3; k++)
 		for (size_t i = 0; i < w->part[k].n; i++) {
 			int d = to_lower(w->part[k].p[i]) - cursor_next(&c);

@@ -6,6 +6,7 @@
 #include <math.h>
 #include <stdlib.h>
 
+#include "core/checked.h"
 #include "core/element.h"
 
 /* Elements of a step. */
@@ -130,7 +131,7 @@ int compare(struct compare *c, const struct tensor *a, const struct tensor *b,
 	int ret = 0;
 
 	for (uint64_t at = 0; at < nelem && !ret; at += STEP) {
-		size_t n = nelem - at < STEP ? (size_t)(nelem - at) : STEP;
+		size_t n = min_size(nelem - at, STEP);
 
 		ret = read_part(a, at * wa, n * wa, c->bytes[0], &c->rd[0],
 				err);

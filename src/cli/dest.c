@@ -353,7 +353,8 @@ uint64_t dest_needed(const struct dest *d)
 	return n;
 }
 
-uint64_t dest_free(const struct dest *d)
+/* Free on the disk for them. */
+static uint64_t free_nbytes(const struct dest *d)
 {
 	struct statvfs st;
 	uint64_t n;
@@ -369,7 +370,7 @@ uint64_t dest_free(const struct dest *d)
 
 int dest_check_space(const struct dest *d, struct error *err)
 {
-	uint64_t needed = dest_needed(d), have = dest_free(d);
+	uint64_t needed = dest_needed(d), have = free_nbytes(d);
 	struct strbuf text = STRBUF_INIT;
 	int ret;
 

@@ -45,9 +45,8 @@ int dest_check_names(const struct dest *d, const struct view *v,
 		     struct error *err);
 int dest_check_space(const struct dest *d, struct error *err);
 
-/* Bytes that are to be written; free on the disk for them. */
+/* Bytes that are to be written. */
 uint64_t dest_needed(const struct dest *d);
-uint64_t dest_free(const struct dest *d);
 
 void dest_release(struct dest *d);
 

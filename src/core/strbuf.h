@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * A byte buffer that grows. Allocation failure sticks: later calls do nothing
- * and strbuf_failed tells once, at the end. p is always NUL-terminated when
+ * and `failed` tells once, at the end. p is always NUL-terminated when
  * it is not NULL. strbuf_reserve up front makes later writes allocation-free.
  */
 #ifndef WC_CORE_STRBUF_H

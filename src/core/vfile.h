@@ -74,7 +74,10 @@ struct vfile {
 		NULL, 0, 0, 0, 0, 0, NULL, NULL, false                         \
 	}
 
-/* Append a region of nbytes (0: nothing is appended). 0 or -ENOMEM. */
+/*
+ * Append a region of nbytes (0: nothing is appended). 0, -ENOMEM, or -EFBIG
+ * where the file would have 2^64 bytes.
+ */
 int vfile_add_render(struct vfile *f, uint64_t number, uint64_t nbytes);
 int vfile_add_tensor(struct vfile *f, const struct tensor *t, uint64_t from,
 		     uint64_t nbytes);
