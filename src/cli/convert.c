@@ -6,7 +6,6 @@
 
 #include "cli/cli.h"
 #include "cli/dest.h"
-#include "cli/progress.h"
 #include "cli/pump.h"
 
 /* What a run would do, for programs too: name, bytes, what. */
@@ -26,16 +25,16 @@ static int print_plan(const struct dest *d, struct error *err)
 	return ret;
 }
 
-static void print_end(const struct dest *d, uint64_t nbytes, size_t nwritten,
-		      const struct progress *took)
+static void print_end(const struct dest *d, size_t nwritten,
+		      const struct progress *p)
 {
 	struct strbuf sb = STRBUF_INIT;
-	double seconds = progress_seconds(took);
+	double seconds = progress_seconds(p);
 
 	strbuf_addf(&sb, "%zu file%s, ", nwritten, nwritten == 1 ? "" : "s");
-	strbuf_add_size(&sb, nbytes);
+	strbuf_add_size(&sb, p->total);
 	strbuf_addf(&sb, ", in %.1f s (", seconds);
-	strbuf_add_size(&sb, (uint64_t)((double)nbytes / (seconds + 1e-9)));
+	strbuf_add_size(&sb, (uint64_t)((double)p->total / (seconds + 1e-9)));
 	strbuf_addf(&sb, "/s) written to %s", d->text);
 	if (nwritten < d->n)
 		strbuf_addf(&sb, "; %zu were finished already",
@@ -76,13 +75,13 @@ static int write_all(const struct cli *c, struct dest *d, struct view *v,
 		     struct error *err)
 {
 	struct manifest manifest = {-1};
-	struct pump pump = {v, &d->dir, d->v, d->n, &manifest, c->quiet};
-	uint64_t nbytes = dest_needed(d), noverflows = 0;
+	struct progress progress;
+	struct pump pump = {v, &d->dir, d->v, d->n, &manifest, &progress};
+	uint64_t noverflows = 0;
 	size_t nwritten = count_unfinished(d);
-	struct progress took;
 	int ret = 0;
 
-	progress_start(&took, nbytes, c->quiet);
+	progress_start(&progress, dest_needed(d), c->quiet);
 	if (d->is_dir)
 		ret = manifest_begin(&manifest, &d->dir, d->v, d->n, err);
 	if (!ret)
@@ -96,7 +95,7 @@ static int write_all(const struct cli *c, struct dest *d, struct view *v,
 			"infinite in the cast\n",
 			noverflows, noverflows == 1 ? "" : "s");
 	if (!c->quiet)
-		print_end(d, nbytes, nwritten, &took);
+		print_end(d, nwritten, &progress);
 	return 0;
 }
 

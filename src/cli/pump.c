@@ -8,7 +8,6 @@
 #include <signal.h>
 #include <stdlib.h>
 
-#include "cli/progress.h"
 #include "core/checked.h"
 
 /* What a thread takes at a time. */
@@ -234,13 +233,8 @@ static void *work_on(void *arg)
 /* Until the threads have ended: show how far they are, look for signals. */
 static void watch(struct work *w)
 {
-	const struct pump *p = w->pump;
-	struct progress shown;
-	uint64_t total = 0;
+	struct progress *shown = w->pump->progress;
 
-	for (size_t i = 0; i < p->n; i++)
-		total += p->v[i].finished ? 0 : p->v[i].bytes->nbytes;
-	progress_start(&shown, total, p->quiet);
 	pthread_mutex_lock(&w->lock);
 	while (w->nrunning > 0) {
 		struct timespec until;
@@ -253,11 +247,11 @@ static void watch(struct work *w)
 		if (caught_signal)
 			atomic_store(&w->stop, true);
 		pthread_mutex_unlock(&w->lock);
-		progress_show(&shown, atomic_load(&w->nwritten));
+		progress_show(shown, atomic_load(&w->nwritten));
 		pthread_mutex_lock(&w->lock);
 	}
 	pthread_mutex_unlock(&w->lock);
-	progress_end(&shown);
+	progress_end(shown);
 }
 
 static unsigned count_threads(void)

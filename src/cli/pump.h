@@ -14,6 +14,7 @@
 
 #include "cli/manifest.h"
 #include "cli/output.h"
+#include "cli/progress.h"
 
 struct pump {
 	struct view *view;
@@ -21,7 +22,7 @@ struct pump {
 	struct output *v; /* [n]; finished ones are passed over */
 	size_t n;
 	struct manifest *manifest;
-	bool quiet;
+	struct progress *progress; /* started, of the bytes to be written */
 };
 
 /*
