@@ -206,7 +206,8 @@ static int add_ranks(struct dest *d, struct view *v, struct error *err)
 /* A ckpt where the view is MindSpore's and can hold it, else safetensors. */
 static const struct form *form_of_view(const struct view *v)
 {
-	return view_find(v, forms[0].shards) ? &forms[0] : &forms[1];
+	return view_suits_ckpt(v) && view_find(v, forms[0].shards) ? &forms[0]
+								   : &forms[1];
 }
 
 static int choose_directory(struct dest *d, struct view *v, struct error *err)

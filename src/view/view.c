@@ -182,6 +182,12 @@ const char *view_no_ckpt(const struct view *v)
 	return v->no_ckpt;
 }
 
+bool view_suits_ckpt(const struct view *v)
+{
+	return v->table ? view_shows_ms(v)
+			: v->source.reading.is_mindspore || v->opt.ranks;
+}
+
 const char *view_dtype_word(const struct view *v, enum dtype dt)
 {
 	const struct dtype_info *info = dtype_info(dt);

@@ -73,6 +73,10 @@ uint64_t view_nnodes(const struct view *v);
 /* False if there is no such node. */
 bool view_stat(const struct view *v, uint64_t node, struct node_stat *st);
 
+/* Whether a ckpt suits what is shown: MindSpore's parameters, converted or as
+ * they are, or those of ranks. */
+bool view_suits_ckpt(const struct view *v);
+
 /* The node called name in directory dir, or 0. */
 uint64_t view_lookup(const struct view *v, uint64_t dir, struct str name);
 

@@ -94,6 +94,15 @@ check 'a source of one side again: what was written can be read' \
 	"$WCONV" convert --quiet --to=raw "$tmp/dir" "$tmp/raw.ckpt"
 same 'and is the same as in one file' "$tmp/raw.ckpt" model.ckpt "$tmp/model"
 
+check '--to=raw of a HuggingFace model: a directory of safetensors' \
+	"$WCONV" convert --quiet --to=raw "$tmp/model" "$tmp/raw"
+equal '... which is such a model again' "$(wconv hash "$tmp/model")" \
+	"$(wconv hash "$tmp/raw")"
+check '... and has no ckpt' test ! -e "$tmp/raw/mindspore_model.ckpt"
+check '--to=raw of a ckpt: a directory of ckpt' sh -c \
+	'"$1" convert --quiet --to=raw "$2/raw.ckpt" "$2/raw_ckpt" &&
+		test -e "$2/raw_ckpt/mindspore_model.ckpt"' - "$WCONV" "$tmp"
+
 dist=$golden/formats/ckpt/dist4
 check '--ranks: what each rank loads' "$WCONV" convert --quiet --to=raw \
 	--ranks=$dist/strategy.ckpt $dist/full.ckpt "$tmp/ranks"
