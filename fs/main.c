@@ -27,8 +27,7 @@
 
 /* clang-format off */
 static const char help[] =
-"Mount a model so that it shows as a checkpoint of the other framework,\n"
-"HuggingFace's or MindSpore's; every byte is computed when it is read.\n"
+"Mount a model so that it shows as a checkpoint of the other framework:\n"
 "\n"
 "  wconvfs ~/Llama-3-8B mnt      then load_checkpoint(\"mnt/model.ckpt\")\n"
 "  wconvfs --dtype=fp16 ~/Qwen2-7B mnt\n"
@@ -46,32 +45,24 @@ static const char help[] =
 "  --set=KEY=VALUE    an option of the rule table; may be repeated\n"
 "  --rules=FILE       a rule table of your own\n"
 "  --config=FILE      the config.json, if none is beside SOURCE\n"
-"  --strategy=FILE    how the slices of rank_0, rank_1 ... are cut\n"
-"  --ranks=FILE       a strategy: show rank_N/ too, what each rank loads\n"
+"  --template=CKPT, --map=FILE    the names wanted, and a map to them\n"
+"  --strategy=FILE, --ranks=FILE  join slices of ranks, or cut them\n"
 "  --tie=HOW          tied tensors: auto, emit or drop\n"
-"  --keep-extra       the state of training too\n"
-"  --check-crc        compare the checksum that MindSpore stored\n"
-"  --template=CKPT    a checkpoint whose names are wanted, in its order\n"
-"  --map=FILE         the source's name of each of them, as JSON\n"
-"  --key=PATH         where the weights are in a PyTorch file\n"
-"  --partial          pass on names that no rule matches\n"
+"  --partial, --keep-extra    tensors no rule takes; the state of training\n"
+"  --key=PATH, --check-crc    where weights are in a .bin; test checksums\n"
 "  --shard-size=SIZE  size of shards, such as 5GB\n"
-"The mount:\n"
+"The mount (man wconvfs says more):\n"
 "  --cache=MODE       how a ckpt is read: page (through the page cache),\n"
 "                     direct (past it), auto (direct when memory is short)\n"
-"  --readahead=SIZE   how far the kernel reads ahead; 0: as it is\n"
-"                     (1M for root, who alone may set it)\n"
+"  --readahead=SIZE   of the kernel; 0: as it is (root only, who has 1M)\n"
 "  -f                 stay in the foreground\n"
 "  -d                 -f, and show each FUSE request\n"
 "  -s                 one thread\n"
 "  -o OPT[,OPT...]    allow_other, auto_unmount, nonempty, uid=N, gid=N,\n"
 "                     max_threads=N, ... and all long options above\n"
 "  -u                 unmount; as root, or what is yours\n"
-"  -h, --help         this help\n"
-"  -V, --version      the version\n"
-"\n"
-"Exit codes: 0 ok, 1 usage, 2 source unreadable, 3 model unknown,\n"
-"4 mapping incomplete, 5 mount failed\n";
+"  -h, --help         -V, --version\n"
+"Exit: 0, 1 usage, 2 source, 3 model unknown, 4 mapping, 5 mount failed\n";
 
 /* clang-format on */
 

@@ -162,7 +162,10 @@ refuses 'a model without a mapping, by config.json' 3 \
 	'deepseek4: there is no converter' list "$tmp/v4"
 
 # ---- the command line
-check '--help succeeds' "$WCONV" --help
+wconv --help >"$tmp/help"
+equal '--help succeeds' 0 $?
+check '--help fits a screen' test "$(wc -l <"$tmp/help")" -le 40
+equal '--help is 80 columns wide' 0 "$(awk 'length > 79' "$tmp/help" | wc -l)"
 check '--version succeeds' "$WCONV" --version
 refuses 'no command' 1 'command'
 refuses 'an unknown command' 1 'frobnicate' frobnicate "$MODEL"
