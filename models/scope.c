@@ -288,17 +288,25 @@ static bool allowed(const struct table_option *o, struct value v)
 	return false;
 }
 
+int scope_check_option(const struct table_option *o, struct str given,
+		       struct error *err)
+{
+	return allowed(o, value_parse(given)) ? 0 : bad_option(o, given, err);
+}
+
 static int set_options(struct scope *s, struct error *err)
 {
-	for (size_t i = 0; i < s->table->noptions; i++) {
+	int ret = 0;
+
+	for (size_t i = 0; i < s->table->noptions && !ret; i++) {
 		const struct table_option *o = &s->table->options[i];
 		const struct setting *set = find_setting(s, o->name);
 
 		s->options[i] = set ? value_parse(set->value) : o->values[0];
-		if (set && !allowed(o, s->options[i]))
-			return bad_option(o, set->value, err);
+		if (set)
+			ret = scope_check_option(o, set->value, err);
 	}
-	return 0;
+	return ret;
 }
 
 static int unknown_key(const struct scope *s, struct str key, struct error *err)

@@ -54,6 +54,10 @@ int scope_init(struct scope *s, const struct table *table,
 	       int from, bool adapter, const struct setting *settings,
 	       size_t nsettings, struct error *err);
 
+/* Refuse (ERR_USAGE) a value that the option does not have. */
+int scope_check_option(const struct table_option *o, struct str given,
+		       struct error *err);
+
 /*
  * From now on rules make what a template of the other side has, and nothing
  * else; the name `template` is true. It must outlive the scope.

@@ -175,13 +175,32 @@ static int refuse_same(const struct table *t, const struct side_choice *c,
 			 STR_ARG(t->sides[!c->shown]));
 }
 
+/* A value that no layout has must not look like names that do not fit. */
+static int check_options(const struct table *t, const struct side_query *q,
+			 struct error *err)
+{
+	int ret = 0;
+
+	for (size_t i = 0; i < q->nsettings && !ret; i++) {
+		const struct table_option *o =
+			table_option(t, q->settings[i].key);
+
+		if (o)
+			ret = scope_check_option(o, q->settings[i].value, err);
+	}
+	return ret;
+}
+
 int side_choose(struct side_choice *out, const struct table *t,
 		const struct side_query *q, struct error *err)
 {
 	bool is[2] = {q->to && str_is(t->sides[0], q->to),
 		      q->to && str_is(t->sides[1], q->to)};
 	int prefer = is[0] && !is[1];
+	int ret = check_options(t, q, err);
 
+	if (ret)
+		return ret;
 	if (q->to && !is[0] && !is[1])
 		return refuse_side(t, q->to, err);
 	if (!may_be(t, q, 0) && !may_be(t, q, 1))
