@@ -112,7 +112,10 @@ static int take_number(struct cmdline *c, const char *key, const char *value,
 	/* the largest id means "none" to chown(2) */
 	if (!value || !parse_number(value, UINT_MAX - 1, &n) ||
 	    (threads && (n < 1 || n > 1000)))
-		return error_set(err, ERR_USAGE, "-o %s needs a number", key);
+		return error_set(err, ERR_USAGE,
+				 "-o %s=%s: it must be a number%s", key,
+				 value ? value : "",
+				 threads ? " from 1 to 1000" : "");
 	if (threads)
 		c->mount.max_threads = (unsigned)n;
 	else if (uid)
@@ -172,8 +175,9 @@ static int take_pair(struct cmdline *c, const char *key, const char *value,
 	}
 	if (!value && in_list(view_option_flags, key))
 		return view_options_take(&c->view, key, NULL, err);
-	return error_set(err, ERR_USAGE, "unknown option -o %s%s%s", key,
-			 value ? "=" : "", value ? value : "");
+	return error_set(err, ERR_USAGE,
+			 "unknown option -o %s%s%s; wconvfs --help lists them",
+			 key, value ? "=" : "", value ? value : "");
 }
 
 static int take_mount_word(struct cmdline *c, struct str word,
@@ -260,12 +264,17 @@ static int refuse_option(int ch, const char *word, struct error *err)
 				 word);
 	/* 0, h and V are the codes of the long ones */
 	if (optopt != 0 && optopt != 'h' && optopt != 'V')
-		return error_set(err, ERR_USAGE, "unknown option -%c", optopt);
+		return error_set(
+			err, ERR_USAGE,
+			"unknown option -%c; wconvfs --help lists them",
+			optopt);
 	if (strchr(word, '='))
 		return error_set(err, ERR_USAGE,
-				 "option %s is unknown or takes no value",
+				 "option %s is unknown or takes no value; "
+				 "wconvfs --help lists them",
 				 word);
-	return error_set(err, ERR_USAGE, "unknown option %s", word);
+	return error_set(err, ERR_USAGE,
+			 "unknown option %s; wconvfs --help lists them", word);
 }
 
 static int take_short(struct cmdline *c, int ch, struct error *err)
@@ -335,6 +344,8 @@ static int take_arguments(struct cmdline *c, int argc, char **argv,
 				 "one argument too many: %s (wconvfs SOURCE "
 				 "MOUNTPOINT)",
 				 argv[2]);
+	if (!*argv[1])
+		return error_set(err, ERR_USAGE, "MOUNTPOINT is an empty name");
 	c->view.source = argv[0];
 	c->mountpoint = argv[1];
 	return 0;

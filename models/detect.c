@@ -298,7 +298,7 @@ int models_choose_map(struct models *m, const char *map, const char *name,
 	if (m->user)
 		return error_set(err, ERR_USAGE,
 				 "--rules and --map: names are by the one or "
-				 "by the other");
+				 "by the other; leave one out");
 	if (name)
 		ret = models_choose(m, name, q, &under, err);
 	if (!ret)

@@ -97,9 +97,10 @@ static int refuse_missing(struct plan_builder *b, const struct match *m,
 	if (n > MAX_MISSING)
 		strbuf_addf(list, ERROR_ITEM "and %zu more", n - MAX_MISSING);
 	ret = error_set(b->err, ERR_MAPPING,
-			"%zu tensors are missing of a stack of %zu, by the "
+			"%zu tensor%s missing of a stack of %zu, by the "
 			"rule %.*s:%.*s",
-			n, b->members.n * nnames(b, m), STR_ARG(m->rule->text),
+			n, n == 1 ? " is" : "s are",
+			b->members.n * nnames(b, m), STR_ARG(m->rule->text),
 			STR_ARG(strbuf_str(list)));
 	strbuf_release(list);
 	return ret;

@@ -81,9 +81,11 @@ int dest_parse(struct dest *d, const char *text, const char *form,
 	if (d->is_dir || one_file)
 		return 0;
 	if (d->form && d->form != named)
-		return error_set(err, ERR_USAGE,
-				 "--format=%s contradicts the name %s", form,
-				 text);
+		return error_set(
+			err, ERR_USAGE,
+			"--format=%s contradicts the name %s: leave it "
+			"out, or name another file",
+			form, text);
 	d->form = named;
 	return 0;
 }
@@ -118,6 +120,19 @@ static int no_form(const struct dest *d, const struct view *v,
 {
 	if (view_no_ckpt(v) && d->form == &forms[0])
 		return error_set(err, ERR_MAPPING, "%s", view_no_ckpt(v));
+	if (d->form == &forms[0])
+		return error_set(
+			err, ERR_MAPPING,
+			"%s: what is shown is HuggingFace's, which has "
+			"no ckpt form: make safetensors or a PyTorch "
+			"file of it, or say --to=raw or --to=ms",
+			d->text);
+	if (d->form == &forms[2] && view_find(v, forms[0].shards))
+		return error_set(err, ERR_MAPPING,
+				 "%s: what is shown is MindSpore's, which has "
+				 "no PyTorch form: make a ckpt or safetensors "
+				 "of it, or say --to=hf",
+				 d->text);
 	return error_set(err, ERR_MAPPING,
 			 "%s: what is shown of this source has no %s form; "
 			 "wconv cat SOURCE .wconvfs/report.txt says more",
@@ -262,6 +277,21 @@ static int open_directory(struct dest *d)
 	return d->dir.fd < 0 ? -errno : 0;
 }
 
+static int no_directory(const struct dest *d, int ret, struct error *err)
+{
+	if (ret == -ENOENT)
+		return error_set(err, ERR_OUTPUT,
+				 "%s: there is no such directory; make it with "
+				 "mkdir",
+				 d->dir.path);
+	if (ret == -ENOTDIR && d->is_dir)
+		return error_set(err, ERR_OUTPUT,
+				 "%s is no directory; the name of a single "
+				 "file ends in .ckpt, .safetensors or .bin",
+				 d->dir.path);
+	return error_errno(err, ERR_OUTPUT, -ret, "%s", d->dir.path);
+}
+
 int dest_open(struct dest *d, bool dry, struct error *err)
 {
 	int ret;
@@ -284,9 +314,7 @@ int dest_open(struct dest *d, bool dry, struct error *err)
 					   d->dir.path);
 		ret = open_directory(d);
 	}
-	if (ret)
-		return error_errno(err, ERR_OUTPUT, -ret, "%s", d->dir.path);
-	return 0;
+	return ret ? no_directory(d, ret, err) : 0;
 }
 
 static bool is_source(const struct source *s, const struct stat *st)
@@ -327,8 +355,9 @@ int dest_check_names(const struct dest *d, const struct view *v,
 					d->dir.path, o->name);
 		else if (S_ISDIR(st.st_mode))
 			ret = error_set(err, ERR_OUTPUT,
-					"%s/%s: it is a directory", d->dir.path,
-					o->name);
+					"%s/%s: it is a directory; remove it, "
+					"or write somewhere else",
+					d->dir.path, o->name);
 		else
 			strbuf_addf(&names, ERROR_ITEM "%s", o->name);
 	}

@@ -125,12 +125,22 @@ static void fill_options(struct option *v)
 	v[n] = (struct option){NULL, 0, NULL, 0};
 }
 
-static int bad_option(char **argv, struct error *err)
+/* k: ':' or '?' from getopt; word: the argument it was looking at. */
+static int bad_option(int k, const char *word, struct error *err)
 {
+	if (k == ':')
+		return error_set(err, ERR_USAGE, "option %s needs a value",
+				 word);
+	/* a code of ours: the option is there, but is a mere flag */
+	if (optopt >= OPT_OWN || optopt == 'h' || optopt == 'V')
+		return error_set(err, ERR_USAGE, "option %s takes no value",
+				 word);
+	if (optopt)
+		return error_set(err, ERR_USAGE,
+				 "unknown option -%c; wconv --help lists them",
+				 optopt);
 	return error_set(err, ERR_USAGE,
-			 "%s: no such option, or its value is missing; wconv "
-			 "--help lists them",
-			 argv[optind - 1]);
+			 "unknown option %s; wconv --help lists them", word);
 }
 
 static void take_own(struct cli *c, size_t i)
@@ -154,7 +164,7 @@ static int parse(struct cli *c, int argc, char **argv, bool *done,
 	fill_options(options);
 	opterr = 0;
 	while (!ret &&
-	       (k = getopt_long(argc, argv, "hV", options, &which)) != -1) {
+	       (k = getopt_long(argc, argv, ":hV", options, &which)) != -1) {
 		if (k == 'h') {
 			fputs(help, stdout);
 			*done = true;
@@ -171,7 +181,7 @@ static int parse(struct cli *c, int argc, char **argv, bool *done,
 		else if (k >= OPT_OWN)
 			take_own(c, (size_t)(k - OPT_OWN));
 		else
-			ret = bad_option(argv, err);
+			ret = bad_option(k, argv[optind - 1], err);
 	}
 	c->args = (const char *const *)argv + optind;
 	c->nargs = argc - optind;
@@ -188,7 +198,8 @@ static int check_options(const struct cli *c, const struct command *cmd,
 		snprintf(word, sizeof(word), " %s ", own_options[i].name);
 		if (c->given >> i & 1 && !strstr(cmd->options, word))
 			return error_set(err, ERR_USAGE,
-					 "wconv %s has no option --%s",
+					 "wconv %s has no option --%s; wconv "
+					 "--help lists them",
 					 cmd->name, own_options[i].name);
 	}
 	return 0;
@@ -239,7 +250,7 @@ int main(int argc, char **argv)
 			ret = run(&c, &err);
 	}
 	if (ret >= 0 && fflush(stdout))
-		ret = error_errno(&err, ERR_SOURCE, errno, "standard output");
+		ret = error_errno(&err, ERR_OUTPUT, errno, "standard output");
 	if (ret == -EINTR && pump_signal())
 		raise(pump_signal());
 	if (ret < 0)

@@ -37,7 +37,7 @@ int cli_open(const struct cli *c, struct view **out, struct error *err)
 int cli_write(const void *p, size_t n, struct error *err)
 {
 	if (n && fwrite(p, 1, n, stdout) != n)
-		return error_errno(err, ERR_SOURCE, errno, "standard output");
+		return error_errno(err, ERR_OUTPUT, errno, "standard output");
 	return 0;
 }
 
@@ -178,8 +178,13 @@ int cli_cat(const struct cli *c, struct error *err)
 		goto out;
 	node = view_find(v, path);
 	ret = node ? view_open_file(v, node, &f) : no_such_file(v, path, err);
-	if (node && ret)
-		ret = error_errno(err, ERR_USAGE, -ret, "%s", path);
+	if (node && ret == -EISDIR)
+		ret = error_set(err, ERR_USAGE,
+				"\"%s\" is a directory of the view; name a "
+				"file, such as model.ckpt or config.json",
+				path);
+	else if (node && ret)
+		ret = error_nomem(err);
 	else if (!ret && (!buf || view_reader_init(v, &rd)))
 		ret = error_nomem(err);
 	if (!ret)

@@ -56,8 +56,8 @@ static size_t count_common(const struct view *a, const struct view *b)
 }
 
 /* The first pair of showings, in this order, with the most common names. */
-static int choose(struct side *a, struct side *b, struct view **x,
-		  struct view **y, struct error *err)
+static int choose(const struct cli *c, struct side *a, struct side *b,
+		  struct view **x, struct view **y, struct error *err)
 {
 	static const enum showing pairs[][2] = {
 		{AS_IS, AS_IS},
@@ -89,8 +89,9 @@ static int choose(struct side *a, struct side *b, struct view **x,
 		return -EINVAL;
 	}
 	return error_set(err, ERR_MAPPING,
-			 "no tensor of the one has the name of one of the "
-			 "other, converted or not");
+			 "%s and %s: no tensor of the one has the name of one "
+			 "of the other, converted or not",
+			 c->args[0], c->args[1]);
 }
 
 /* ---- the report ---- */
@@ -241,7 +242,7 @@ int cli_verify(const struct cli *c, struct error *err)
 
 	side_open(&a, c, c->args[0]);
 	side_open(&b, c, c->args[1]);
-	ret = choose(&a, &b, &x, &y, err);
+	ret = choose(c, &a, &b, &x, &y, err);
 	if (!ret)
 		ret = verify(c, x, y, err);
 	side_release(&a);

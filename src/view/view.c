@@ -24,6 +24,8 @@ static int open_source(struct view *v, struct error *err)
 {
 	struct source_options opt = SOURCE_OPTIONS_INIT;
 
+	if (!*v->opt.source)
+		return error_set(err, ERR_USAGE, "SOURCE is an empty name");
 	opt.key = v->opt.key;
 	opt.strategy = v->opt.strategy;
 	opt.keep_extra = v->opt.keep_extra;

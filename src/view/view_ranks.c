@@ -42,7 +42,9 @@ static int check_known(const struct view *v, const struct strategy *s,
 		if (strategy_knows(s, set->v[i].name))
 			return 0;
 	return error_set(err, ERR_MAPPING,
-			 "--ranks=%s: it knows none of the parameters shown",
+			 "--ranks=%s: it knows none of the parameters shown; "
+			 "give the strategy file of a network that has their "
+			 "names",
 			 v->opt.ranks);
 }
 

@@ -153,7 +153,7 @@ equal '--dry-run: a line a file, with its size' \
 		2>/dev/null | tail -n +2 | sort)"
 check '--dry-run writes nothing' test ! -e "$tmp/dry"
 equal 'an option of another command is refused' \
-	'wconv: wconv convert has no option --tsv' \
+	'wconv: wconv convert has no option --tsv; wconv --help lists them' \
 	"$(wconv convert --tsv "$MODEL" "$tmp/x.ckpt" 2>&1)"
 
 # ---- what it says

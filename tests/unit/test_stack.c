@@ -290,7 +290,7 @@ START_TEST(a_stack_begins_with_0)
 {
 	load("`rules`: [[`x.{e}.w`, `y.w`]]");
 	model_add_lines(&m, "x.1.w F32 2\n");
-	plan_fails(0, "1 tensors are missing of a stack of 2, by the rule "
+	plan_fails(0, "1 tensor is missing of a stack of 2, by the rule "
 		      "x.{e}.w -> y.w:\n  x.0.w");
 }
 END_TEST
