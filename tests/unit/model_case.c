@@ -40,6 +40,15 @@ void model_init(struct model_case *m, const char *table)
 	free(json);
 }
 
+void model_load(struct model_case *m, const char *rest)
+{
+	struct strbuf text = STRBUF_INIT;
+
+	strbuf_addf(&text, "{`model`: `t`, %s}", rest);
+	model_init(m, text.p);
+	strbuf_release(&text);
+}
+
 void model_init_builtin(struct model_case *m, const char *name)
 {
 	for (size_t i = 0; i < builtin_ntables; i++) {

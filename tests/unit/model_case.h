@@ -34,6 +34,9 @@ struct model_case {
 
 void model_init(struct model_case *m, const char *table);
 
+/* The same with what stands behind the name of the model. */
+void model_load(struct model_case *m, const char *rest);
+
 /* The same with JSON as it is, and with a built-in table. */
 void model_init_text(struct model_case *m, struct str json, const char *origin);
 void model_init_builtin(struct model_case *m, const char *name);

@@ -12,27 +12,20 @@
 #include "model_case.h"
 
 static struct model_case m;
-static struct strbuf text;
 
 static void setup(void)
 {
 	memset(&m, 0, sizeof(m));
-	text = (struct strbuf)STRBUF_INIT;
 }
 
 static void teardown(void)
 {
 	model_release(&m);
-	strbuf_release(&text);
 }
 
-/* A table with that behind its model. */
 static void load(const char *rest)
 {
-	strbuf_adds(&text, "{`model`: `t`, ");
-	strbuf_adds(&text, rest);
-	strbuf_adds(&text, "}");
-	model_init(&m, text.p);
+	model_load(&m, rest);
 }
 
 static void plan(int from)

@@ -12,27 +12,20 @@
 #include "model_case.h"
 
 static struct model_case m;
-static struct strbuf text;
 
 static void setup(void)
 {
 	memset(&m, 0, sizeof(m));
-	text = (struct strbuf)STRBUF_INIT;
 }
 
 static void teardown(void)
 {
 	model_release(&m);
-	strbuf_release(&text);
 }
 
-/* A table with that behind its model. */
 static void load(const char *rest)
 {
-	strbuf_adds(&text, "{`model`: `t`, ");
-	strbuf_adds(&text, rest);
-	strbuf_adds(&text, "}");
-	model_init(&m, text.p);
+	model_load(&m, rest);
 }
 
 static void check_refused(int from, enum error_class class, const char *want)
@@ -163,7 +156,6 @@ START_TEST(target_name_without_a_value_is_refused)
 	model_add(&m, "a.0", DT_F32, "");
 	check_says("a.0: \"b.{i+L}\" cannot be worked out");
 	model_release(&m);
-	strbuf_reset(&text);
 	load("`rules`: [[`c.{i}`, `d.{i-1}`]]");
 	model_add(&m, "c.0", DT_F32, "");
 	check_says("c.0: \"d.{i-1}\" cannot be worked out");
@@ -197,8 +189,7 @@ START_TEST(part_that_an_earlier_rule_takes_is_refused)
 	model_add_lines(&m, "q F32 1\nk F32 1\n");
 	check_refused(0, ERR_MAPPING,
 		      "q, k -> qk needs k, which another rule takes");
-	model_release(&m);
-	model_init(&m, text.p);
+	model_clear(&m);
 	model_add_lines(&m, "k F32 1\nq F32 1\n");
 	check_refused(0, ERR_MAPPING,
 		      "q, k -> qk needs k, which another rule takes");
@@ -263,8 +254,7 @@ START_TEST(shapes_that_contradict_each_other_are_refused)
 	check_refused(0, ERR_MAPPING,
 		      "b: dimension 1 is 4, the pattern \"o i, o i -> (o+o) "
 		      "i\" makes it 3 (i = 3)");
-	model_release(&m);
-	model_init(&m, text.p);
+	model_clear(&m);
 	model_add(&m, "d", DT_F32, "5");
 	check_says("d: dimension 0 is 5, the pattern \"(o+o) -> o, o\" needs "
 		   "a multiple of 2");

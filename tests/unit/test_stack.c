@@ -24,12 +24,9 @@ static void teardown(void)
 	strbuf_release(&text);
 }
 
-/* A table with that behind its model. */
 static void load(const char *rest)
 {
-	strbuf_reset(&text);
-	strbuf_addf(&text, "{`model`: `t`, %s}", rest);
-	model_init(&m, text.p);
+	model_load(&m, rest);
 }
 
 /* n tensors prefix + 0.. + suffix, the last one first. */

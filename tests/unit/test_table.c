@@ -25,13 +25,9 @@ static void teardown(void)
 	strbuf_release(&text);
 }
 
-/* A table with that behind its model. */
 static void load(const char *rest)
 {
-	strbuf_adds(&text, "{`model`: `t`, ");
-	strbuf_adds(&text, rest);
-	strbuf_adds(&text, "}");
-	model_init(&m, text.p);
+	model_load(&m, rest);
 }
 
 /* The rules of the table as written, a line each. */

@@ -26,9 +26,7 @@ static void teardown(void)
 
 static void load(const char *rest)
 {
-	strbuf_reset(&text);
-	strbuf_addf(&text, "{`model`: `t`, %s}", rest);
-	model_init(&m, text.p);
+	model_load(&m, rest);
 }
 
 static void load_fails(const char *rest, const char *want)

@@ -13,25 +13,20 @@
 #include "temp_source.h"
 
 static struct model_case m;
-static struct strbuf text;
 
 static void setup(void)
 {
 	memset(&m, 0, sizeof(m));
-	text = (struct strbuf)STRBUF_INIT;
 }
 
 static void teardown(void)
 {
 	model_release(&m);
-	strbuf_release(&text);
 }
 
 static void load(const char *rest)
 {
-	strbuf_reset(&text);
-	strbuf_addf(&text, "{`model`: `t`, %s}", rest);
-	model_init(&m, text.p);
+	model_load(&m, rest);
 }
 
 static void plan(int from)
