@@ -313,7 +313,11 @@ static bool listing_add(struct listing *l, const char *name, uint64_t node,
 	return true;
 }
 
-/* Offsets: 0 is ".", 1 is "..", then the children. 0 or -errno. */
+/*
+ * Offsets: 0 is ".", 1 is "..", then the children, at 1 more than the node
+ * that they are behind: the root, which is before all, or the last one. 0 or
+ * -errno.
+ */
 static int listing_fill(struct listing *l, uint64_t dir, uint64_t off)
 {
 	struct strbuf name = STRBUF_INIT;
@@ -328,16 +332,16 @@ static int listing_fill(struct listing *l, uint64_t dir, uint64_t off)
 		uint64_t node;
 
 		strbuf_reset(&name);
-		node = view_child(l->fs->view, dir, off - 2, &name);
+		node = view_next(l->fs->view, dir, off - 1, &name);
 		if (!node)
 			break;
 		if (name.failed) {
 			ret = -ENOMEM;
 			break;
 		}
-		if (!listing_add(l, name.p, node, (off_t)(off + 1)))
+		if (!listing_add(l, name.p, node, (off_t)(node + 1)))
 			break;
-		off++;
+		off = node + 1;
 	}
 	strbuf_release(&name);
 	return ret;

@@ -171,15 +171,15 @@ static int add_directory(struct dest *d, struct view *v, uint64_t dir,
 			 struct error *err)
 {
 	struct strbuf name = STRBUF_INIT;
-	uint64_t node;
+	uint64_t node = 0;
 	int ret = 0;
 
-	for (uint64_t k = 0; !ret; k++) {
+	while (!ret) {
 		struct node_stat st;
 
 		strbuf_reset(&name);
 		strbuf_adds(&name, prefix);
-		node = view_child(v, dir, k, &name);
+		node = view_next(v, dir, node, &name);
 		if (!node)
 			break;
 		if (name.failed)
@@ -196,14 +196,14 @@ static int add_directory(struct dest *d, struct view *v, uint64_t dir,
 static int add_ranks(struct dest *d, struct view *v, struct error *err)
 {
 	struct strbuf name = STRBUF_INIT;
-	uint64_t node;
+	uint64_t node = 0;
 	int ret = 0;
 
-	for (uint64_t k = 0; !ret; k++) {
+	while (!ret) {
 		struct node_stat st;
 
 		strbuf_reset(&name);
-		node = view_child(v, VIEW_ROOT, k, &name);
+		node = view_next(v, VIEW_ROOT, node, &name);
 		if (!node)
 			break;
 		if (!view_stat(v, node, &st) || !st.is_dir ||

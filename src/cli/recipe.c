@@ -141,13 +141,14 @@ static void add_regions(struct digest *d, const struct vfile *f)
 	uint64_t end = f->base + f->nbytes;
 
 	add_u64(d, f->nbytes);
-	for (size_t i = 0; i < f->nregions; i++) {
+	for (size_t i = vfile_region(f, 0); i < f->nregions; i++) {
 		const struct region *r = &f->regions[i];
 		uint64_t next = i + 1 < f->nregions ? f->regions[i + 1].off
 						    : end;
 
-		if (r->off < end && next > f->base)
-			add_region(d, f, r, next - r->off);
+		if (r->off >= end)
+			break;
+		add_region(d, f, r, next - r->off);
 	}
 }
 

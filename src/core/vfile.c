@@ -77,15 +77,15 @@ void vfile_window(struct vfile *f, const struct vfile *whole, uint64_t off,
 	f->borrowed = true;
 }
 
-/* The last region that begins at or before off. */
-static size_t region_find(const struct vfile *f, uint64_t off)
+size_t vfile_region(const struct vfile *f, uint64_t off)
 {
 	size_t lo = 0, hi = f->nregions;
 
+	/* the last one that begins at or before it */
 	while (hi - lo > 1) {
 		size_t mid = lo + (hi - lo) / 2;
 
-		if (f->regions[mid].off <= off)
+		if (f->regions[mid].off <= f->base + off)
 			lo = mid;
 		else
 			hi = mid;
@@ -95,7 +95,7 @@ static size_t region_find(const struct vfile *f, uint64_t off)
 
 uint64_t vfile_next_tensor(const struct vfile *f, uint64_t off)
 {
-	size_t i = region_find(f, f->base + off);
+	size_t i = vfile_region(f, off);
 
 	while (i < f->nregions && (f->regions[i].kind != REGION_TENSOR ||
 				   f->regions[i].off < f->base + off))
@@ -197,7 +197,7 @@ ssize_t vfile_read(const struct vfile *f, uint64_t off, size_t n, void *buf,
 	uint8_t *out = buf;
 	size_t left = want;
 
-	for (size_t i = region_find(f, pos); left > 0; i++) {
+	for (size_t i = vfile_region(f, off); left > 0; i++) {
 		const struct region *r = &f->regions[i];
 		uint64_t end = i + 1 < f->nregions ? f->regions[i + 1].off
 						   : UINT64_MAX;
@@ -220,7 +220,7 @@ ssize_t vfile_read(const struct vfile *f, uint64_t off, size_t n, void *buf,
 void vfile_run(const struct vfile *f, uint64_t off, struct source_run *out)
 {
 	uint64_t pos = f->base + off;
-	size_t i = region_find(f, pos);
+	size_t i = vfile_region(f, off);
 	const struct region *r = &f->regions[i];
 	uint64_t n = f->nbytes - off, from = r->from + (pos - r->off);
 

@@ -91,6 +91,9 @@ int vfile_add_checksum(struct vfile *f, struct checksum *c);
 void vfile_window(struct vfile *f, const struct vfile *whole, uint64_t off,
 		  uint64_t nbytes);
 
+/* The number of the region that has byte off. */
+size_t vfile_region(const struct vfile *f, uint64_t off);
+
 /* The offset of the first tensor's bytes at or behind off, or nbytes. */
 uint64_t vfile_next_tensor(const struct vfile *f, uint64_t off);
 

@@ -87,11 +87,11 @@ uint64_t view_find(const struct view *v, const char *path);
 const char *view_no_ckpt(const struct view *v);
 
 /*
- * The k-th entry (from 0) of a directory: its node, or 0 past the end. name
- * is appended to *name. Constant time.
+ * The entry of a directory behind node `after`, of which 0 is before all: its
+ * node, or 0 past the end. name is appended to *name.
  */
-uint64_t view_child(const struct view *v, uint64_t dir, uint64_t k,
-		    struct strbuf *name);
+uint64_t view_next(const struct view *v, uint64_t dir, uint64_t after,
+		   struct strbuf *name);
 
 /* An open file of the view; files under params/ and stats.json are laid out
  * here, all others are shared. */

@@ -87,19 +87,21 @@ uint64_t view_find(const struct view *v, const char *path)
 	return node;
 }
 
-uint64_t view_child(const struct view *v, uint64_t dir, uint64_t k,
-		    struct strbuf *name)
+uint64_t view_next(const struct view *v, uint64_t dir, uint64_t after,
+		   struct strbuf *name)
 {
 	if (dir == v->params_dir) {
+		uint64_t k = after > v->nnodes ? after - v->nnodes : 0;
+
 		if (k >= v->nparams)
 			return 0;
 		filename_of(v->plan.target.v[v->params[k]].name, NPY_SUFFIX,
 			    name);
 		return v->nnodes + 1 + k;
 	}
-	/* few nodes are fixed: files of the source and shards */
-	for (size_t i = 1; i < v->nnodes; i++) {
-		if (v->nodes[i].parent != dir || k-- > 0)
+	/* node i + 1; those of most directories stand together */
+	for (uint64_t i = after ? after : 1; i < v->nnodes; i++) {
+		if (v->nodes[i].parent != dir)
 			continue;
 		strbuf_adds(name, v->nodes[i].name);
 		return i + 1;

@@ -52,9 +52,10 @@ static int read_file(struct view *v, uint64_t node, struct reader *rd,
 static int read_names(struct view *v, uint64_t dir)
 {
 	struct strbuf name = STRBUF_INIT;
+	uint64_t node = 0;
 	int rc = 0;
 
-	for (uint64_t k = 0; !rc && view_child(v, dir, k, &name); k++) {
+	while (!rc && (node = view_next(v, dir, node, &name))) {
 		rc = name.failed ? -ENOMEM : 0;
 		strbuf_reset(&name);
 	}

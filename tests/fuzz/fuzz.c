@@ -101,9 +101,9 @@ static void show_node(struct view *v, uint64_t node, struct reader *rd)
 		show_file(v, node, st.nbytes, rd);
 		return;
 	}
-	for (uint64_t k = 0, child; k < SHOW_NODES; k++) {
+	for (uint64_t k = 0, child = 0; k < SHOW_NODES; k++) {
 		strbuf_reset(&name);
-		child = view_child(v, node, k, &name);
+		child = view_next(v, node, child, &name);
 		if (!child)
 			break;
 		FUZZ_CHECK(view_lookup(v, node, strbuf_str(&name)) == child);

@@ -116,12 +116,12 @@ START_TEST(listed_names_lead_to_their_nodes)
 
 	for (uint64_t dir = 1; dir <= view_nnodes(v); dir++) {
 		struct node_stat st;
-		uint64_t node;
+		uint64_t node = 0;
 
 		ck_assert(view_stat(v, dir, &st));
-		for (uint64_t k = 0; st.is_dir; k++) {
+		while (st.is_dir) {
 			strbuf_reset(&name);
-			node = view_child(v, dir, k, &name);
+			node = view_next(v, dir, node, &name);
 			if (!node)
 				break;
 			ck_assert_uint_eq(
@@ -154,7 +154,7 @@ END_TEST
 START_TEST(the_shards_of_a_ckpt_are_the_whole_cut_up)
 {
 	struct view *v = open_view(models[0].source, NULL, NULL);
-	uint64_t dir = view_find(v, "ckpt"), node, sum = 0;
+	uint64_t dir = view_find(v, "ckpt"), node = 0, sum = 0;
 	uint64_t whole = view_find(v, "model.ckpt");
 	struct strbuf name = STRBUF_INIT;
 	struct node_stat st, all;
@@ -164,7 +164,7 @@ START_TEST(the_shards_of_a_ckpt_are_the_whole_cut_up)
 	ck_assert_int_eq(view_reader_init(v, &rd), 0);
 	ck_assert(view_stat(v, whole, &all) && all.is_ckpt);
 	want = read_whole(v, whole, &rd, all.nbytes);
-	for (uint64_t k = 0; (node = view_child(v, dir, k, &name)); k++) {
+	while ((node = view_next(v, dir, node, &name))) {
 		uint8_t *part;
 
 		ck_assert(view_stat(v, node, &st));
