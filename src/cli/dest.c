@@ -152,16 +152,16 @@ static int choose_file(struct dest *d, struct view *v, struct error *err)
 }
 
 /* Which files of a directory of the view are wanted. */
-enum wanted { WANT_ALL, WANT_PASSED, WANT_WEIGHTS };
+enum wanted { WANT_ALL, WANT_BESIDE, WANT_WEIGHTS };
 
 static bool is_wanted(const struct form *form, const struct node_stat *st,
 		      struct str name, enum wanted wanted)
 {
-	if (st->is_dir || (wanted == WANT_PASSED && !st->is_passed))
+	if (st->is_dir || (wanted == WANT_BESIDE && !st->is_beside))
 		return false;
 	/* beside passed files: the form's shards, and the index of them */
 	return wanted != WANT_WEIGHTS ||
-	       (!st->is_passed && (str_ends(name, form->shard_suffix) ||
+	       (!st->is_beside && (str_ends(name, form->shard_suffix) ||
 				   str_ends(name, ".index.json")));
 }
 
@@ -234,7 +234,7 @@ static int choose_directory(struct dest *d, struct view *v, struct error *err)
 	if (!d->form)
 		d->form = form_of_view(v);
 	dir = view_find(v, d->form->shards);
-	ret = add_directory(d, v, VIEW_ROOT, "", WANT_PASSED, err);
+	ret = add_directory(d, v, VIEW_ROOT, "", WANT_BESIDE, err);
 	npassed = d->n;
 	if (!ret && d->form == &forms[0])
 		ret = add_ranks(d, v, err);

@@ -61,7 +61,7 @@ void view_add_how(const struct view *v, size_t i, struct strbuf *out);
 struct node_stat {
 	bool is_dir;
 	bool is_ckpt;	 /* a ckpt: its reader wants memory, not a cache */
-	bool is_passed;	 /* a file of the source, passed through */
+	bool is_beside;	 /* config.json, and what is passed through */
 	uint64_t nbytes; /* exact size of a file */
 	unsigned nlink;
 	struct timespec mtime;

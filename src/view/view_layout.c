@@ -330,21 +330,29 @@ static int add_params(struct view *v)
 	return 0;
 }
 
-/* What stands beside the source, or --config, or what the rules can tell. */
-static int add_config(struct view *v)
+static int add_config_file(struct view *v)
 {
-	struct vfile *f;
+	struct vfile *f = new_file(v);
 
-	if (v->supplied.len)
-		return add_text(v, VIEW_ROOT, "config.json",
-				strbuf_str(&v->supplied));
-	if (!v->config_file)
-		return 0;
-	f = new_file(v);
 	if (!f || vfile_add_source(f, v->config_file) ||
 	    !add_node(v, VIEW_ROOT, "config.json", f))
 		return -ENOMEM;
 	return 0;
+}
+
+/* What stands beside the source, or --config, or what the rules can tell. */
+static int add_config(struct view *v)
+{
+	int ret;
+
+	if (!v->supplied.len && !v->config_file)
+		return 0;
+	ret = v->supplied.len ? add_text(v, VIEW_ROOT, "config.json",
+					 strbuf_str(&v->supplied))
+			      : add_config_file(v);
+	if (!ret)
+		v->nodes[v->nnodes - 1].is_beside = true;
+	return ret;
 }
 
 /* A passed-through file never hides one of our own. */
@@ -360,7 +368,7 @@ static int add_passed(struct view *v)
 		if (!f || vfile_add_source(f, v->source.passed[i]) ||
 		    !add_node(v, VIEW_ROOT, name, f))
 			return -ENOMEM;
-		v->nodes[v->nnodes - 1].is_passed = true;
+		v->nodes[v->nnodes - 1].is_beside = true;
 	}
 	return 0;
 }

@@ -14,7 +14,7 @@
 struct node {
 	const char *name;
 	uint32_t parent; /* node number */
-	bool is_dir, is_ckpt, is_passed;
+	bool is_dir, is_ckpt, is_beside;
 	const struct vfile *file; /* NULL: a directory, or stats.json */
 	uint64_t ntensors;	  /* shown in the file, for its attributes */
 	uint64_t data_nbytes;	  /* of them */

@@ -45,7 +45,7 @@ bool view_stat(const struct view *v, uint64_t node, struct node_stat *st)
 	n = &v->nodes[node - 1];
 	st->is_dir = n->is_dir;
 	st->is_ckpt = n->is_ckpt;
-	st->is_passed = n->is_passed;
+	st->is_beside = n->is_beside;
 	if (n->is_dir)
 		st->nlink = 2 + count_dirs(v, node);
 	else

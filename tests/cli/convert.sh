@@ -115,6 +115,16 @@ equal '... in the directories of the view' '' "$bad"
 equal '... and nothing else' "$(cd $dist && echo rank_*)" \
 	"$(visible "$tmp/ranks")"
 
+# ---- from MindSpore
+wconv convert --quiet "$MODEL" "$tmp/only.ckpt"
+wconv convert --quiet --config="$MODEL" --shard-size=2M "$tmp/only.ckpt" \
+	"$tmp/only"
+equal 'a directory of HuggingFace has the config.json of --config' \
+	"$(cat "$MODEL/config.json")" "$(cat "$tmp/only/config.json")"
+wconv convert --quiet --model=llama --set num_attention_heads=6 \
+	"$tmp/only.ckpt" "$tmp/made" 2>/dev/null
+check '... or the one that is made' grep -q '"num_attention_heads":.6,' \
+	"$tmp/made/config.json"
 # ---- what is there already
 wconv convert --quiet "$MODEL" "$tmp/a.ckpt"
 cp "$tmp/a.ckpt" "$tmp/kept"
