@@ -8,57 +8,74 @@
 
 /*
  * The state of training that MindSpore's optimizers, loss scalers, callbacks
- * and gradient accumulation keep beside the weights: WORD.PARAMETER, or the
- * word alone. No model class has a parameter of such a name.
+ * and gradient accumulation keep beside the weights: WORD.PARAMETER or
+ * WORD_PARAMETER, the longer of two such words first, or the word alone. No
+ * model class has a parameter of such a name; the "linear.", "mu_" and "eta_"
+ * of Ftrl and ASGD are not here, since some could.
  */
-static const struct {
-	const char *word;
-	bool is_prefix; /* of parameters' names, behind it a dot */
-} words[] = {
-	{"accu_grads", true},
-	{"accum", true},
-	{"adam_m", true},
-	{"adam_v", true},
-	{"exp_avg", true},
-	{"exp_avg_sq", true},
-	{"max_exp_avg_sq", true},
-	{"mean_grad", true},
-	{"mean_square", true},
-	{"moment", true},
-	{"moment1", true},
-	{"moment2", true},
-	{"moments", true},
-	{"stat", true},
-	{"vhat", true},
-	{"beta1_power", false},
-	{"beta2_power", false},
-	{"current_iterator_step", false},
-	{"epoch_num", false},
-	{"global_step", false},
-	{"last_overflow_iterator_step", false},
-	{"learning_rate", false},
-	{"loss_scale", false},
-	{"momentum", false},
-	{"scale_sense", false},
-	{"step_num", false},
-	{"weight_decay", false},
+static const char *const words[] = {
+	"accu_grads.",
+	"accum.",
+	"accum_update.",
+	"adam_m.",
+	"adam_v.",
+	"ax.",
+	"ax_.",
+	"exp_avg.",
+	"exp_avg_sq.",
+	"exp_avg_sq_col_",
+	"exp_avg_sq_row_",
+	"exp_avg_sq_",
+	"exp_inf.",
+	"lamb_m.",
+	"lamb_v.",
+	"max_exp_avg_sq.",
+	"mean_grad.",
+	"mean_square.",
+	"moment.",
+	"moment1.",
+	"moment2.",
+	"moments.",
+	"prev.",
+	"stat.",
+	"step_size.",
+	"vhat.",
+	"afactor_step",
+	"beta1_power",
+	"beta2_power",
+	"current_iterator_step",
+	"epoch_num",
+	"fake_lr",
+	"fake_param",
+	"global_step",
+	"last_overflow_iterator_step",
+	"learning_rate",
+	"loss_scale",
+	"momentum",
+	"scale_sense",
+	"state_step",
+	"step_num",
+	"step_t",
+	"weight_decay",
 };
 
 #define NWORDS (sizeof(words) / sizeof(words[0]))
 
 _Static_assert(NWORDS <= TRAINING_MAX_WORDS, "a count for each word");
 
+static bool is_prefix(struct str word)
+{
+	return word.p[word.n - 1] == '.' || word.p[word.n - 1] == '_';
+}
+
 /* The word that a name has, or -1. */
 static ptrdiff_t find_word(struct str name)
 {
 	for (size_t i = 0; i < NWORDS; i++) {
-		struct str word = str_of(words[i].word);
+		struct str word = str_of(words[i]);
 
-		if (!str_starts(name, word))
-			continue;
-		if (words[i].is_prefix
-			    ? name.n > word.n && name.p[word.n] == '.'
-			    : name.n == word.n)
+		if (is_prefix(word) ? str_starts(name, word) && name.n > word.n
+				    : str_eq(name, word))
 			return (ptrdiff_t)i;
 	}
 	return -1;
@@ -92,11 +109,11 @@ static void note_training(const struct reading *r, struct strbuf *notes)
 		if (!r->left_out[i])
 			continue;
 		strbuf_adds(notes, before);
-		if (words[i].is_prefix)
-			strbuf_addf(notes, "%zu of %s.*", r->left_out[i],
-				    words[i].word);
+		if (is_prefix(str_of(words[i])))
+			strbuf_addf(notes, "%zu of %s*", r->left_out[i],
+				    words[i]);
 		else
-			strbuf_adds(notes, words[i].word);
+			strbuf_adds(notes, words[i]);
 		before = ", ";
 	}
 	if (before[0] == ',')

@@ -423,6 +423,10 @@ START_TEST(training_state_is_left_out)
 		"exp_avg_sq.w",
 		"current_iterator_step",
 		"last_overflow_iterator_step",
+		"lamb_m.w",
+		"accum_update.w",
+		"exp_avg_sq_row_w",
+		"afactor_step",
 	};
 	static const char *const kept[] = {"w",
 					   "adam_m",
@@ -430,7 +434,8 @@ START_TEST(training_state_is_left_out)
 					   "model.moments.w",
 					   "learning_rates",
 					   "step",
-					   "statistics.x"};
+					   "statistics.x",
+					   "lamb_m."};
 	const size_t nextra = sizeof(extra) / sizeof(extra[0]);
 	const size_t nkept = sizeof(kept) / sizeof(kept[0]);
 	struct strbuf sb = STRBUF_INIT;
