@@ -74,6 +74,7 @@ static int read_torch(struct checkpoint *c, struct source *s, const char *path,
 	struct torch_options opt = {c->opt.key, c->has_index};
 
 	(void)path;
+	c->has_torch = true;
 	return torch_read(c->reading.set, s, &opt, &c->notes, err);
 }
 
@@ -470,6 +471,11 @@ int checkpoint_open(struct checkpoint *c, const char *path,
 	c->has_index = l.index_name != NULL;
 	if (!rc)
 		rc = read_all(c, &l, err);
+	if (!rc && opt->key && *opt->key && !c->has_torch)
+		rc = error_set(err, ERR_USAGE,
+			       "--key=%s is for PyTorch files, and %s holds "
+			       "none",
+			       opt->key, path);
 	if (!rc && opt->strategy)
 		rc = join_ranks(c, &l, err);
 	if (!rc && l.index_name)

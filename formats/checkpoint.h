@@ -40,6 +40,7 @@ struct checkpoint {
 	const char **passed_names; /* [npassed] their names, in the arena */
 	size_t npassed;
 	bool has_index;		  /* an index of shards has the names */
+	bool has_torch;		  /* PyTorch files, in which a key may lead */
 	struct reading reading;	  /* is_mindspore: what a file says of itself */
 	struct tensor_set *ranks; /* [nranks] of ranks whose slices are joined,
 				     or of pieces; owned */
@@ -52,7 +53,8 @@ struct checkpoint {
  * Open a directory, an index, one shard (its index's other shards come
  * along), a single file, an adapter directory, or with a strategy a directory
  * of ranks. Symbolic links are followed. opt's texts are borrowed.
- * checkpoint_release also after a failure. ERR_SOURCE with a sentence.
+ * checkpoint_release also after a failure. ERR_SOURCE with a sentence, or
+ * ERR_USAGE: a key for what holds no PyTorch file.
  */
 int checkpoint_open(struct checkpoint *c, const char *path,
 		    const struct source_options *opt, struct error *err);

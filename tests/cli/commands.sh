@@ -181,6 +181,8 @@ refuses 'a value the option does not have' 1 'grouped, plain' \
 refuses 'a --set that contradicts config.json' 4 'contradicts config.json' \
 	list --set=hidden_size=96 "$MODEL"
 refuses 'a bad --shard-size' 1 '5GB' list --shard-size=big "$MODEL"
+refuses '--key for safetensors' 1 '--key=model is for PyTorch files' \
+	list --key=model "$MODEL"
 refuses 'a source that is not there' 2 'No such file' list "$tmp/nowhere"
 refuses 'too many arguments' 1 'usage' models llama extra
 mkdir "$tmp/odd"
