@@ -207,9 +207,31 @@ static int list_ranks(struct location *l, DIR *d)
 	return -errno;
 }
 
+/* When a rank's file was saved, if its name tells. */
+struct moment {
+	bool known;
+	struct epoch epoch;
+	const char *file;
+};
+
+/* A training that was killed may have saved its last step on some ranks only:
+ * slices of two steps make no model. */
+static int check_moment(const struct location *l, const struct moment *first,
+			const struct moment *at, struct error *err)
+{
+	if (!first->known || !at->known ||
+	    (first->epoch.epoch == at->epoch.epoch &&
+	     first->epoch.step == at->epoch.step))
+		return 0;
+	return error_set(err, ERR_SOURCE,
+			 "%s: the ranks are not of one step: the latest are %s "
+			 "and %s; remove what the others do not have",
+			 l->dir, first->file, at->file);
+}
+
 /* The file of a rank's directory: sub is that directory. */
 static int choose_file(struct location *sub, const char **file,
-		       struct error *err)
+		       struct moment *at, struct error *err)
 {
 	struct choice c = {.n = 0};
 	int rc = location_list(sub);
@@ -229,11 +251,13 @@ static int choose_file(struct location *sub, const char **file,
 				     "that are not the epochs of one training",
 				     err);
 	*file = c.last;
+	at->known = parse_epoch(c.last, suffixes[i - 1], &at->epoch);
 	return 0;
 }
 
 /* ranks[rank] becomes "rank_N/FILE". */
-static int find_file(struct location *l, uint32_t rank, struct error *err)
+static int find_file(struct location *l, uint32_t rank, struct moment *at,
+		     struct error *err)
 {
 	struct location sub = {.arena = ARENA_INIT, .index = INDEX_INIT};
 	const char *prefix = location_concat(l, l->ranks[rank], "/");
@@ -243,7 +267,7 @@ static int find_file(struct location *l, uint32_t rank, struct error *err)
 	sub.dir = location_path(l, l->ranks[rank]);
 	if (!prefix || !sub.dir)
 		return error_nomem(err);
-	rc = choose_file(&sub, &file, err);
+	rc = choose_file(&sub, &file, at, err);
 	l->ranks[rank] = rc ? NULL : location_concat(l, prefix, file);
 	location_release(&sub);
 	return rc || l->ranks[rank] ? rc : error_nomem(err);
@@ -251,18 +275,25 @@ static int find_file(struct location *l, uint32_t rank, struct error *err)
 
 static int find_files(struct location *l, struct error *err)
 {
+	struct moment first = {.known = false}, at;
 	size_t n = 0;
 
 	l->weights = arena_array(&l->arena, l->nweights, sizeof(*l->weights));
 	if (!l->weights)
 		return error_nomem(err);
 	for (uint32_t r = 0; r < l->nranks; r++) {
-		int rc = l->ranks[r] ? find_file(l, r, err) : 0;
+		int rc = l->ranks[r] ? find_file(l, r, &at, err) : 0;
 
 		if (rc)
 			return rc;
-		if (l->ranks[r])
-			l->weights[n++] = l->ranks[r];
+		if (!l->ranks[r])
+			continue;
+		at.file = l->weights[n++] = l->ranks[r];
+		if (n == 1)
+			first = at;
+		rc = check_moment(l, &first, &at, err);
+		if (rc)
+			return rc;
 	}
 	return 0;
 }

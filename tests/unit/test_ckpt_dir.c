@@ -265,7 +265,7 @@ static void copy_rank(const char *to, int rank)
 	snprintf(path, sizeof(path), DIST "/rank_%d/slice_%d.ckpt", rank, rank);
 	ck_assert_int_eq(slurp(&sb, path, 1 << 20, &err), 0);
 	snprintf(path, sizeof(path), "rank_%d", rank);
-	ck_assert_int_eq(mkdir(in_dir(path), 0700), 0);
+	ck_assert(mkdir(in_dir(path), 0700) == 0 || errno == EEXIST);
 	snprintf(path, sizeof(path), "rank_%d/%s", rank, to);
 	put(path, strbuf_str(&sb));
 	strbuf_release(&sb);
@@ -295,6 +295,21 @@ START_TEST(ranks_with_a_strategy)
 	ck_assert_int_eq(checkpoint_open(&c, dir, &opt, &err), -ENOENT);
 	checkpoint_release(&c);
 	error_release(&err);
+}
+END_TEST
+
+/* Each rank has the step that is joined, or the slices are of two models. */
+START_TEST(ranks_of_one_step)
+{
+	opt.strategy = DIST "/strategy.ckpt";
+	for (int r = 0; r < 4; r++)
+		copy_rank("net-1_2.ckpt", r);
+	copy_rank("net-1_10.ckpt", 0);
+	expect_refused("", "rank_0/net-1_10.ckpt and rank_1/net-1_2.ckpt");
+	for (int r = 1; r < 4; r++)
+		copy_rank("net-1_10.ckpt", r);
+	EXPECT("", "emb.weight", "qkv.weight", "proj.weight", "norm.weight",
+	       "opt.weight", "step");
 }
 END_TEST
 
@@ -385,6 +400,7 @@ Suite *suite_ckpt_dir(void)
 	tcase_add_test(t, epochs);
 	tcase_add_test(t, ranks_without_a_strategy);
 	tcase_add_test(t, ranks_with_a_strategy);
+	tcase_add_test(t, ranks_of_one_step);
 	tcase_add_test(t, safetensors_of_mindspore);
 	tcase_add_test(t, safetensors_checksum);
 	tcase_add_test(t, safetensors_of_others);
