@@ -282,9 +282,9 @@ static int use_several(struct location *l, const char *suffix,
 	}
 	if (one_series)
 		rc = use_series(l, first, suffix, err);
-	else if (strcmp(suffix, ".ckpt") == 0)
-		rc = locate_ckpts(l, err);
 	else
+		rc = is_torch_name(suffix) ? 0 : locate_ckpts(l, suffix, err);
+	if (!rc && !l->weights)
 		rc = error_set(err, ERR_SOURCE,
 			       "%s holds %zu files of weights and no index "
 			       "that says which belong together: %s; name one "

@@ -145,14 +145,15 @@ static int use_all(struct location *l, const char *suffix, struct error *err)
 	return 0;
 }
 
-int locate_ckpts(struct location *l, struct error *err)
+int locate_ckpts(struct location *l, const char *suffix, struct error *err)
 {
-	const char *suffix = suffixes[0];
 	struct choice c;
 
 	choose(l, suffix, &c);
 	if (c.nepochs == 0)
-		return use_all(l, suffix, err);
+		return strcmp(suffix, suffixes[0]) == 0
+			       ? use_all(l, suffix, err)
+			       : 0;
 	if (c.nepochs < c.n || !c.one_prefix)
 		return refuse_choice(l, suffix,
 				     "that are not the epochs of one training",

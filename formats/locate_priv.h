@@ -32,9 +32,11 @@ bool location_candidate(const char *name, const char *suffix);
 
 /* ---- locate_ms.c ---- */
 
-/* Several .ckpt files without an index: parts of one model, or one model at
- * several times. */
-int locate_ckpts(struct location *l, struct error *err);
+/*
+ * Several files of that suffix without an index: one model at several times,
+ * or if they are .ckpt parts of one; neither leaves weights NULL.
+ */
+int locate_ckpts(struct location *l, const char *suffix, struct error *err);
 
 /*
  * A distributed checkpoint: a directory rank_N for each rank. all: the files

@@ -234,6 +234,11 @@ START_TEST(epochs)
 	ck_assert_int_eq(unlink(in_dir("other-1_1.ckpt")), 0);
 	PUT("final.ckpt", "x");
 	expect_refused("", "final.ckpt, net-10_25.ckpt");
+	put_safetensors("net-1_100.safetensors", MS, "old");
+	put_safetensors("net-2_100.safetensors", MS, "new");
+	EXPECT("", "new");
+	put_safetensors("final.safetensors", MS, "x");
+	expect_refused("", "3 checkpoints that are not the epochs");
 }
 END_TEST
 
