@@ -77,10 +77,12 @@ over() {
 	clear
 }
 
+# A template has the names of one side, which the way back does not make.
 for dir in tests/golden/*/; do
 	dir=${dir%/}
 	name=${dir##*/}
-	[ -e "$dir/hf.tsv" ] && [ -d "$dir/ms" ] || continue
+	[ -e "$dir/hf.tsv" ] && [ -d "$dir/ms" ] &&
+		[ ! -e "$dir/template.ckpt" ] || continue
 	args=$(options "$dir" back)
 	over "$name, MindSpore first" "$dir/ms" ms hf model.safetensors \
 		pytorch/pytorch_model.bin
