@@ -12,22 +12,16 @@
 
 #define MINDSPORE "ms"
 
-bool side_is_option(const struct table *t, const struct setting *set)
+struct setting *side_source_settings(const struct table *t,
+				     const struct setting *set, size_t nset,
+				     size_t *n)
 {
-	return table_option(t, set->key) != NULL;
-}
-
-/* The settings that say something of the source: not of a layout to make. */
-static struct setting *source_settings(const struct table *t,
-				       const struct side_query *q, bool all,
-				       size_t *n)
-{
-	struct setting *v = calloc(q->nsettings + 1, sizeof(*v));
+	struct setting *v = calloc(nset + 1, sizeof(*v));
 
 	*n = 0;
-	for (size_t i = 0; v && i < q->nsettings; i++)
-		if (all || !side_is_option(t, &q->settings[i]))
-			v[(*n)++] = q->settings[i];
+	for (size_t i = 0; v && i < nset; i++)
+		if (!table_option(t, set[i].key))
+			v[(*n)++] = set[i];
 	return v;
 }
 
@@ -89,25 +83,28 @@ static int count_unmatched(const struct table *t, const struct side_query *q,
 	bool shown = q->to && str_is(t->sides[from], q->to);
 	struct error err = ERROR_INIT;
 	struct scope s = {.table = t};
-	struct setting *set;
-	size_t nset;
-	int rc;
+	struct setting *own = NULL; /* of the source alone */
+	size_t nset = q->nsettings;
+	int rc = 0;
 
 	/* most tables are none of it, and options are dear to choose */
 	*out = count_strange(t, q, from, step, limit);
 	if (*out >= limit)
 		return 0;
-	set = source_settings(t, q, !shown, &nset);
-	rc = set ? scope_init(&s, t, q->config, q->src, from, q->adapter, set,
-			      nset, &err)
-		 : -ENOMEM;
+	if (shown) {
+		own = side_source_settings(t, q->settings, nset, &nset);
+		rc = own ? 0 : -ENOMEM;
+	}
+	if (!rc)
+		rc = scope_init(&s, t, q->config, q->src, from, q->adapter,
+				own ? own : q->settings, nset, &err);
 	if (!rc)
 		rc = count_in_scope(&s, step, limit, out);
 	else if (rc != -ENOMEM)
 		*out = q->src->n;
 	scope_release(&s);
 	error_release(&err);
-	free(set);
+	free(own);
 	return rc == -ENOMEM ? rc : 0;
 }
 

@@ -33,7 +33,12 @@ int side_choose(struct side_choice *out, const struct table *t,
 /* Whether all names have a rule on some side: 1, 0 or -ENOMEM. */
 int side_takes_all(const struct table *t, const struct side_query *q);
 
-/* Whether a setting is of the layout that is made, not of what is read. */
-bool side_is_option(const struct table *t, const struct setting *set);
+/*
+ * The settings that say something of what is read: not the options, which are
+ * of the layout to make. [*n] in malloc memory, or NULL.
+ */
+struct setting *side_source_settings(const struct table *t,
+				     const struct setting *set, size_t nset,
+				     size_t *n);
 
 #endif

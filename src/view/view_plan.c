@@ -88,14 +88,12 @@ static int plan_both_ways(struct view *v, const struct plan_options *o,
 	struct plan_options uncast = {.partial = o->partial,
 				      .keep_extra = o->keep_extra};
 	int from = v->side.from, ret;
-	size_t n = 0;
+	size_t n;
 
-	v->way_set = calloc(v->opt.nset + 1, sizeof(*v->way_set));
+	v->way_set =
+		side_source_settings(v->table, v->opt.set, v->opt.nset, &n);
 	if (!v->way_set)
 		return error_nomem(err);
-	for (size_t i = 0; i < v->opt.nset; i++)
-		if (!side_is_option(v->table, &v->opt.set[i]))
-			v->way_set[n++] = v->opt.set[i];
 	ret = plan_from(v, &v->way_scope, &v->way, &v->source.tensors, from,
 			v->way_set, n, &uncast, err);
 	if (!ret)
