@@ -437,6 +437,8 @@ int plan_make(struct plan *p, const struct scope *scope,
 	b.used = calloc(b.src->n + 1, sizeof(*b.used));
 	b.seen = calloc(b.src->n + 1, sizeof(*b.seen));
 	ret = b.used && b.seen ? build(&b) : error_nomem(err);
+	if (b.scratch.failed) /* a name that was not worked out for that */
+		ret = error_nomem(err);
 	free(b.used);
 	free(b.seen);
 	free(b.members.v);
