@@ -2,11 +2,11 @@
 # SPDX-License-Identifier: Apache-2.0
 #
 # run.sh [TABLE ...] - alter each rule of the tables in turn, and print what no
-# case of tests/golden or of made.py and no check of tables notices; all tables, or those
-# named. What tests/mutate/equivalent lists, with the reason why it means the
-# same, is no finding, nor is what tests/mutate/untested lists, which no case
-# covers yet; the exit code is 1 if there is another. Lines of these that are no
-# longer needed are named too.
+# case of tests/golden or of made/ and no check of tables notices; all tables,
+# or those named. What tests/mutate/equivalent lists, with the reason why it
+# means the same, is no finding, nor is what tests/mutate/untested lists, which
+# no case covers yet; the exit code is 1 if there is another. Lines of these
+# that are no longer needed are named too.
 set -u
 
 BUILD=${BUILD:-build}
@@ -70,7 +70,7 @@ cases() {
 
 cases >"$tmp/cases"
 mkdir "$tmp/made"
-python3 tests/mutate/made.py "$tmp/made" >>"$tmp/cases" || exit 1
+PYTHONDONTWRITEBYTECODE=1 python3 tests/mutate/made "$tmp/made" >>"$tmp/cases" || exit 1
 if [ $# = 0 ]; then
 	set -- models/*.json
 else

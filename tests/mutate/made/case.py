@@ -1,0 +1,95 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Cases: a source, and what it must give, in files and as a line of judge."""
+
+import hashlib
+import json
+import os
+import struct
+import sys
+
+import numpy as np
+
+RNG = np.random.default_rng(5)
+TOP = sys.argv[1]
+
+
+def new(*shape):
+    return RNG.standard_normal(shape, dtype=np.float32)
+
+
+def write_safetensors(path, tensors):
+    header, at = {}, 0
+    for name, a in tensors.items():
+        header[name] = {"dtype": "F32", "shape": a.shape,
+                        "data_offsets": [at, at + a.nbytes]}
+        at += a.nbytes
+    text = json.dumps(header).encode()
+    with open(path, "wb") as f:
+        f.write(struct.pack("<Q", len(text)) + text)
+        for a in tensors.values():
+            f.write(np.ascontiguousarray(a).tobytes())
+
+
+def write_table(path, tensors, word):
+    with open(path, "w", encoding="utf-8") as f:
+        for name, a in tensors.items():
+            data = np.ascontiguousarray(a).tobytes()
+            f.write("\t".join((name, word, "x".join(map(str, a.shape)),
+                               hashlib.sha256(data).hexdigest())) + "\n")
+
+
+def one_way(name, config, options, source, want, back):
+    """A source, and what it must give."""
+    top = os.path.join(TOP, name)
+    os.makedirs(top)
+    write_safetensors(f"{top}/model.safetensors", source)
+    with open(f"{top}/config.json", "w", encoding="utf-8") as f:
+        json.dump(config, f)
+    write_table(f"{top}/want.tsv", want, "F32" if back else "Float32")
+    print(name, top, f"{top}/config.json", "-", "hf" if back else "ms", "-",
+          options or "-", f"{top}/want.tsv", sep="\t")
+
+
+def case(name, config, options, hf, ms):
+    one_way(name, config, options, hf, ms, False)
+    one_way(f"{name}-back", config, options, ms, hf, True)
+
+
+def without(tensors, *names):
+    return {k: v for k, v in tensors.items() if k not in names}
+
+
+def tied_cases(name, config, layout, hf, ms, auto):
+    """Of a tied model: hf and ms without the head. auto: whether ms gets one
+    by itself."""
+    config = {**config, "tie_word_embeddings": True}
+    (head, its), (mine, embedding) = TIES[layout]
+    whole_hf = {**hf, head: hf[its]}
+    whole_ms = {**ms, mine: ms[embedding]}
+    options = f"layout={layout} " if layout in LAYOUTS.get(name, ()) else ""
+    by_itself = whole_ms if auto else ms
+    for tie, full in (("auto", by_itself), ("emit", whole_ms), ("drop", ms)):
+        for text, source in (("with", whole_hf), ("without", hf)):
+            if tie == "auto" and text == "with" and not auto:
+                full = ms
+            one_way(f"{name}-{layout}-{tie}-{text}", config,
+                    f"{options}tie={tie}", source, full, False)
+    for tie, source, want in (
+            ("auto", whole_ms, whole_hf), ("auto", ms, hf),
+            ("emit", whole_ms, whole_hf), ("emit", ms, whole_hf),
+            ("drop", whole_ms, hf), ("drop", ms, hf)):
+        text = "with" if source is whole_ms else "without"
+        one_way(f"{name}-{layout}-{tie}-{text}-back", config,
+                f"{options}tie={tie}", source, want, True)
+
+
+HF_HEAD = ("lm_head.weight", "model.embed_tokens.weight")
+TIES = {
+    "classic": (HF_HEAD, ("lm_head.weight",
+                          "model.tok_embeddings.embedding_weight")),
+    "glm": (HF_HEAD, ("transformer.output_layer.weight",
+                      "transformer.embedding.embedding_weight")),
+    "mcore-infer": (HF_HEAD, ("output_layer.weight",
+                              "embedding.word_embeddings.weight")),
+}
+LAYOUTS = {"qwen2": ("classic", "mcore-infer"), "glm-hf": ("mcore-infer",)}
