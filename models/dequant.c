@@ -29,7 +29,7 @@ static const struct tensor *find_scales(const struct tensor_set *set,
 	strbuf_reset(name);
 	strbuf_addstr(name, t->name);
 	strbuf_adds(name, SUFFIX);
-	return tensor_set_find(set, strbuf_str(name));
+	return name->failed ? NULL : tensor_set_find(set, strbuf_str(name));
 }
 
 static bool is_blocks(uint64_t n, uint64_t block, uint64_t count)
@@ -108,6 +108,8 @@ static int join_all(struct tensor_set *set, const struct config *c, bool *gone,
 		++*n;
 		ret = join(set, &set->v[i], scales, c, err);
 	}
+	if (name.failed)
+		ret = error_nomem(err);
 	strbuf_release(&name);
 	return ret;
 }

@@ -65,15 +65,15 @@ int table_take_exprs(struct table_loader *l, const cJSON *j, const char *what,
 	if (!v)
 		return error_nomem(l->err);
 	for (const cJSON *e = list_first(j); e; e = list_next(j, e)) {
-		char *text = cJSON_IsString(e) ? NULL
+		char *made = cJSON_IsString(e) ? NULL
 					       : cJSON_PrintUnformatted(e);
-		struct str s = str_of(text ? text : "");
+		const char *text = made ? made : e->valuestring;
 		int ret;
 
-		if (cJSON_IsString(e))
-			s = str_of(e->valuestring);
-		ret = expr_parse(&v[n], s, &l->table->arena, l->err);
-		cJSON_free(text);
+		if (!text)
+			return error_nomem(l->err);
+		ret = expr_parse(&v[n], str_of(text), &l->table->arena, l->err);
+		cJSON_free(made);
 		if (ret)
 			return table_context(l, what, ret);
 		n++;
