@@ -11,11 +11,12 @@
  * are printed, as TABLE and what was done.
  *
  * CASES has a line for each case: name, source, config.json, model, side to
- * show, dtype, settings with blanks between, .tsv; "-" stands for none. Tables
- * that are used by others are those built in: only their own cases see a table
- * altered.
+ * show, dtype, settings with blanks between, .tsv, template; "-" stands for
+ * none, and without a .tsv the source must be refused. Tables that are used by
+ * others are those built in: only their own cases see a table altered.
  */
 #include <cjson/cJSON.h>
+#include <errno.h>
 #include <openssl/evp.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,13 +32,14 @@
 #include "models/plan.h"
 #include "view/options.h"
 
-enum { NAME, SOURCE, CONFIG, MODEL, TO, DTYPE, SET, TSV, NFIELDS };
+enum { NAME, SOURCE, CONFIG, MODEL, TO, DTYPE, SET, TSV, TEMPLATE, NFIELDS };
 
 struct golden {
 	char *line; /* the fields lie in it */
 	char *field[NFIELDS];
 	struct view_options opt;
 	struct checkpoint source;
+	struct checkpoint template;
 	struct config *config;
 	const struct table *table; /* the one built in */
 	struct side_choice side;
@@ -101,10 +103,13 @@ static int by_text(const void *a, const void *b)
 
 static void read_want(struct golden *g)
 {
-	FILE *f = fopen(g->field[TSV], "r");
+	FILE *f;
 	char *line = NULL;
 	size_t cap = 0;
 
+	if (!given(g, TSV))
+		return;
+	f = fopen(g->field[TSV], "r");
 	if (!f)
 		die(g->field[TSV], "cannot be opened");
 	while (next_line(f, &line, &cap)) {
@@ -146,6 +151,9 @@ static void open_case(struct golden *g)
 		ret = config_open(&g->config, g->field[CONFIG], &err);
 	else if (!ret && g->source.config_path)
 		ret = config_open(&g->config, g->source.config_path, &err);
+	if (!ret && given(g, TEMPLATE))
+		ret = checkpoint_open(&g->template, g->field[TEMPLATE], &so,
+				      &err);
 	if (!ret)
 		ret = dequant(&g->source.tensors, g->config, &nscaled, &err);
 	if (ret)
@@ -261,19 +269,30 @@ static bool gives_all(const struct golden *g, const struct table *t,
 	return same;
 }
 
-/* Whether the case comes out under the table as its .tsv says. */
+static int make_plan(const struct golden *g, const struct config *config,
+		     struct scope *scope, struct plan *plan, struct error *err)
+{
+	struct plan_options o = {.cast = g->opt.cast, .dtype = g->opt.dtype};
+	int ret = scope_init(scope, scope->table, config, &g->source.tensors,
+			     g->side.from, g->source.is_adapter, g->opt.set,
+			     g->opt.nset, err);
+
+	if (!ret && given(g, TEMPLATE))
+		ret = scope_use_template(scope, &g->template.tensors, err);
+	return ret ? ret : plan_make(plan, scope, &o, err);
+}
+
+/* Whether the case comes out under the table as its .tsv says, or not. */
 static bool passes(const struct golden *g, const struct config *config,
 		   const struct table *t, bool bytes)
 {
-	struct plan_options o = {.cast = g->opt.cast, .dtype = g->opt.dtype};
 	struct error err = ERROR_INIT;
 	struct scope scope = {.table = t};
 	struct plan plan = {.target = TENSOR_SET_INIT};
-	bool same = scope_init(&scope, t, config, &g->source.tensors,
-			       g->side.from, g->source.is_adapter, g->opt.set,
-			       g->opt.nset, &err) == 0 &&
-		    plan_make(&plan, &scope, &o, &err) == 0 &&
-		    gives_all(g, t, &plan.target, bytes);
+	int ret = make_plan(g, config, &scope, &plan, &err);
+	bool same = given(g, TSV)
+			    ? !ret && gives_all(g, t, &plan.target, bytes)
+			    : ret && ret != -ENOMEM;
 
 	plan_release(&plan);
 	scope_release(&scope);
@@ -298,7 +317,10 @@ static void add_variant(const struct golden *g, const cJSON *root)
 	cJSON_free(text);
 }
 
-/* Each number one more, and each key without a value; so in its objects. */
+/*
+ * Each number one more, each truth the other, and each key without a value; so
+ * in its objects.
+ */
 static void add_variants(const struct golden *g, const cJSON *root, cJSON *in)
 {
 	for (cJSON *e = in->child; e; e = e->next) {
@@ -309,11 +331,13 @@ static void add_variants(const struct golden *g, const cJSON *root, cJSON *in)
 			add_variants(g, root, e);
 		if (!cJSON_IsNumber(e) && !cJSON_IsBool(e))
 			continue;
-		if (cJSON_IsNumber(e)) {
+		if (cJSON_IsNumber(e))
 			cJSON_SetNumberValue(e, was + 1);
-			add_variant(g, root);
+		else
+			e->type = type == cJSON_True ? cJSON_False : cJSON_True;
+		add_variant(g, root);
+		if (type == cJSON_Number)
 			cJSON_SetNumberValue(e, was);
-		}
 		e->type = cJSON_NULL;
 		add_variant(g, root);
 		e->type = type;
@@ -328,7 +352,7 @@ static void vary(const struct golden *g)
 	struct error err = ERROR_INIT;
 	cJSON *root, *copy;
 
-	if (!g->config)
+	if (!g->config || !given(g, TSV))
 		return;
 	if (slurp(&text, path, 1 << 20, &err))
 		die(path, error_text(&err));

@@ -21,7 +21,7 @@ tab=$(printf '\t')
 case_line() {
 	source=$1 tsv=$2
 	shift 2
-	config=- model=- to=- dtype=- set=
+	config=- model=- to=- dtype=- set= template=-
 	for arg; do
 		value=${arg#--*=}
 		case $arg in
@@ -29,13 +29,14 @@ case_line() {
 		--model=*) model=$value ;;
 		--to=*) to=$value ;;
 		--dtype=*) dtype=$value ;;
+		--template=*) template=$value ;;
 		--set=*) set="$set$value " ;;
 		*) return ;; # judge does not know it
 		esac
 	done
 	set=${set% }
-	printf '%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n' "$tsv" "$source" "$config" \
-		"$model" "$to" "$dtype" "${set:--}" "$tsv"
+	printf '%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\t%s\n' "$tsv" "$source" \
+		"$config" "$model" "$to" "$dtype" "${set:--}" "$tsv" "$template"
 }
 
 # has_weights DIR - whether there are any in it.

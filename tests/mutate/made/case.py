@@ -17,10 +17,15 @@ def new(*shape):
     return RNG.standard_normal(shape, dtype=np.float32)
 
 
+# How safetensors and MindSpore call a type.
+TYPES = {"float32": ("F32", "Float32"), "float16": ("F16", "Float16"),
+         "int64": ("I64", "Int64")}
+
+
 def write_safetensors(path, tensors):
     header, at = {}, 0
     for name, a in tensors.items():
-        header[name] = {"dtype": "F32", "shape": a.shape,
+        header[name] = {"dtype": TYPES[str(a.dtype)][0], "shape": a.shape,
                         "data_offsets": [at, at + a.nbytes]}
         at += a.nbytes
     text = json.dumps(header).encode()
@@ -30,29 +35,41 @@ def write_safetensors(path, tensors):
             f.write(np.ascontiguousarray(a).tobytes())
 
 
-def write_table(path, tensors, word):
+def write_table(path, tensors, is_ms):
     with open(path, "w", encoding="utf-8") as f:
         for name, a in tensors.items():
             data = np.ascontiguousarray(a).tobytes()
-            f.write("\t".join((name, word, "x".join(map(str, a.shape)),
+            f.write("\t".join((name, TYPES[str(a.dtype)][is_ms],
+                               "x".join(map(str, a.shape)) or "scalar",
                                hashlib.sha256(data).hexdigest())) + "\n")
 
 
-def one_way(name, config, options, source, want, back):
-    """A source, and what it must give."""
+def one_way(name, config, options, source, want, back, model="-", dtype="-",
+            template=None):
+    """A source, and what it must give; want is None: it must be refused."""
     top = os.path.join(TOP, name)
     os.makedirs(top)
     write_safetensors(f"{top}/model.safetensors", source)
-    with open(f"{top}/config.json", "w", encoding="utf-8") as f:
-        json.dump(config, f)
-    write_table(f"{top}/want.tsv", want, "F32" if back else "Float32")
-    print(name, top, f"{top}/config.json", "-", "hf" if back else "ms", "-",
-          options or "-", f"{top}/want.tsv", sep="\t")
+    if config is not None:
+        with open(f"{top}/config.json", "w", encoding="utf-8") as f:
+            json.dump(config, f)
+    if want is not None:
+        write_table(f"{top}/want.tsv", want, not back)
+    if template is not None:
+        write_safetensors(f"{top}/template.safetensors", template)
+    print(name, top, "-" if config is None else f"{top}/config.json", model,
+          "hf" if back else "ms", dtype, options or "-",
+          "-" if want is None else f"{top}/want.tsv",
+          "-" if template is None else f"{top}/template.safetensors", sep="\t")
 
 
-def case(name, config, options, hf, ms):
-    one_way(name, config, options, hf, ms, False)
-    one_way(f"{name}-back", config, options, ms, hf, True)
+def case(name, config, options, hf, ms, model="-"):
+    one_way(name, config, options, hf, ms, False, model)
+    one_way(f"{name}-back", config, options, ms, hf, True, model)
+
+
+def refused(name, config, options, source, back, model):
+    one_way(name, config, options, source, None, back, model)
 
 
 def without(tensors, *names):
