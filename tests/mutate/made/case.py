@@ -35,6 +35,24 @@ def write_safetensors(path, tensors):
             f.write(np.ascontiguousarray(a).tobytes())
 
 
+def write_source(top, config, tensors):
+    """A model as published; names that end in @K are Meta's, of its file K.
+    The path of its config.json, or "-"."""
+    files, keys = {}, "config.json"
+    for name, a in tensors.items():
+        name, _, k = name.partition("@")
+        file = "model" if k == "" else f"consolidated.{int(k):02}"
+        keys = "config.json" if k == "" else "params.json"
+        files.setdefault(file, {})[name] = a
+    for file, its in files.items():
+        write_safetensors(f"{top}/{file}.safetensors", its)
+    if config is None:
+        return "-"
+    with open(f"{top}/{keys}", "w", encoding="utf-8") as f:
+        json.dump(config, f)
+    return f"{top}/{keys}"
+
+
 def write_table(path, tensors, is_ms):
     with open(path, "w", encoding="utf-8") as f:
         for name, a in tensors.items():
@@ -44,21 +62,19 @@ def write_table(path, tensors, is_ms):
                                hashlib.sha256(data).hexdigest())) + "\n")
 
 
-def one_way(name, config, options, source, want, back, model="-", dtype="-",
+def one_way(name, config, options, source, want, to, model="-", dtype="-",
             template=None):
-    """A source, and what it must give; want is None: it must be refused."""
+    """A source, and what it must give; want is None: it must be refused. to:
+    the side to show, True for HuggingFace's, False for MindSpore's."""
+    to = {True: "hf", False: "ms"}.get(to, to)
     top = os.path.join(TOP, name)
     os.makedirs(top)
-    write_safetensors(f"{top}/model.safetensors", source)
-    if config is not None:
-        with open(f"{top}/config.json", "w", encoding="utf-8") as f:
-            json.dump(config, f)
+    keys = write_source(top, config, source)
     if want is not None:
-        write_table(f"{top}/want.tsv", want, not back)
+        write_table(f"{top}/want.tsv", want, to == "ms")
     if template is not None:
         write_safetensors(f"{top}/template.safetensors", template)
-    print(name, top, "-" if config is None else f"{top}/config.json", model,
-          "hf" if back else "ms", dtype, options or "-",
+    print(name, top, keys, model, to, dtype, options or "-",
           "-" if want is None else f"{top}/want.tsv",
           "-" if template is None else f"{top}/template.safetensors", sep="\t")
 
@@ -68,8 +84,8 @@ def case(name, config, options, hf, ms, model="-"):
     one_way(f"{name}-back", config, options, ms, hf, True, model)
 
 
-def refused(name, config, options, source, back, model):
-    one_way(name, config, options, source, None, back, model)
+def refused(name, config, options, source, to, model):
+    one_way(name, config, options, source, None, to, model)
 
 
 def without(tensors, *names):
