@@ -64,6 +64,9 @@ cases() {
 			case_line "$dir/ms" "$dir/hf.tsv" \
 				$(sh tests/case.sh "$dir" back)
 		fi
+		# shellcheck disable=SC2046
+		[ -d "$dir/ms_in" ] && case_line "$dir/ms_in" "$dir/ms.tsv" \
+			$(sh tests/case.sh "$dir")
 		[ -d "$dir/original" ] && case_line "$dir/original" \
 			"$dir/hf.tsv" $(sh tests/case.sh "$dir")
 	done
