@@ -272,6 +272,7 @@ static int measure_pickle(struct layout *l)
 {
 	size_t nchunks = torch_pickle_nchunks(l->n);
 	struct strbuf text = STRBUF_INIT;
+	bool failed;
 
 	for (size_t k = 0; k < nchunks && !text.failed; k++) {
 		strbuf_reset(&text);
@@ -280,8 +281,9 @@ static int measure_pickle(struct layout *l)
 		l->chunk_nbytes[k] = (uint32_t)text.len;
 		l->pickle_nbytes += text.len;
 	}
+	failed = text.failed;
 	strbuf_release(&text);
-	return text.failed ? -ENOMEM : 0;
+	return failed ? -ENOMEM : 0;
 }
 
 static int add_pickle(struct vfile *f, struct layout *l)

@@ -90,12 +90,12 @@ static int take_map(struct map_loader *l, cJSON *root, const char *under)
 {
 	const char *slash = strrchr(l->path, '/');
 	cJSON *options = cJSON_AddObjectToObject(root, "options");
+	const char *model = slash ? slash + 1 : l->path;
 	int ret = 0;
 
-	cJSON_AddStringToObject(root, "model", slash ? slash + 1 : l->path);
-	cJSON_AddTrueToObject(options, "map");
 	l->rules = cJSON_AddArrayToObject(root, "rules");
-	if (!options || !l->rules ||
+	if (!cJSON_AddStringToObject(root, "model", model) ||
+	    !cJSON_AddTrueToObject(options, "map") || !l->rules ||
 	    (under &&
 	     !cJSON_AddStringToObject(append(l->rules, cJSON_CreateObject()),
 				      "use", under)))

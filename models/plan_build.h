@@ -37,10 +37,10 @@ int plan_collect(struct plan_builder *b, const struct match *m);
 
 /*
  * The tensor that stands for name k of the match: the member itself, or the
- * stack of all. NULL and an error if they have several shapes.
+ * stack of all, which must have one shape.
  */
-const struct tensor *plan_stack(struct plan_builder *b, const struct match *m,
-				unsigned k);
+int plan_stack(struct plan_builder *b, const struct match *m, unsigned k,
+	       const struct tensor **out);
 
 /*
  * Member i of n of a tensor that is a stack and stays where it is. The caller

@@ -210,26 +210,24 @@ static int fill_stack(struct plan_builder *b, const struct match *m,
 	return 0;
 }
 
-const struct tensor *plan_stack(struct plan_builder *b, const struct match *m,
-				unsigned k)
+int plan_stack(struct plan_builder *b, const struct match *m, unsigned k,
+	       const struct tensor **out)
 {
 	const struct tensor **v = b->members.v + k * b->members.n;
 	struct tensor *t;
+	int ret = 0;
 
+	*out = v[0];
 	if (!nfront(b, m))
-		return v[0];
-	for (size_t i = 1; i < b->members.n; i++) {
-		if (!tensor_has_dims(v[0], v[i]->dims, v[i]->ndim)) {
-			refuse_shape(b, v[0], v[i]);
-			return NULL;
-		}
-	}
+		return 0;
+	for (size_t i = 1; i < b->members.n && !ret; i++)
+		if (!tensor_has_dims(v[0], v[i]->dims, v[i]->ndim))
+			ret = refuse_shape(b, v[0], v[i]);
+	if (ret)
+		return ret;
 	t = arena_alloc(&b->plan->target.arena, sizeof(*t));
-	if (!t) {
-		error_nomem(b->err);
-		return NULL;
-	}
-	return fill_stack(b, m, v, t) ? NULL : t;
+	*out = t;
+	return t ? fill_stack(b, m, v, t) : error_nomem(b->err);
 }
 
 void plan_slice(const struct tensor *stack, uint64_t i, uint64_t n,

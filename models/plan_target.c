@@ -319,10 +319,8 @@ static int compile(struct plan_builder *b, struct making *mk, size_t n)
 	ret = check_width(b, mk->m, n);
 	if (!ret)
 		ret = unify(b, mk->m, n);
-	for (unsigned k = 0; k < r->nnames[b->scope->from] && !ret; k++) {
-		mk->in[k] = plan_stack(b, mk->m, k);
-		ret = mk->in[k] ? 0 : -EINVAL;
-	}
+	for (unsigned k = 0; k < r->nnames[b->scope->from] && !ret; k++)
+		ret = plan_stack(b, mk->m, k, &mk->in[k]);
 	return ret ? ret
 		   : pattern_compile(r->pattern, b->scope->from, mk->in, &env,
 				     mk->out, arena_of(b), b->err);

@@ -106,16 +106,16 @@ static struct value count_names(const void *ctx, struct str text)
 	struct caps caps = {.n = 0};
 	struct name name;
 	int64_t n = 0;
+	int rc;
 
-	if (name_parse(&name, text, e->s->from, &caps, space->words,
-		       space->nwords, &arena, &err) == 0) {
-		for (size_t i = 0; i < e->s->src->n; i++) {
-			struct binding b = {.set = 0};
+	rc = name_parse(&name, text, e->s->from, &caps, space->words,
+			space->nwords, &arena, &err);
+	for (size_t i = 0; i < e->s->src->n && !rc; i++) {
+		struct binding b = {.set = 0};
 
-			n += name_match(&name, &caps, e->s->src->v[i].name,
-					&look, &b);
-		}
+		n += name_match(&name, &caps, e->s->src->v[i].name, &look, &b);
 	}
+	e->why->failed |= rc == -ENOMEM;
 	error_release(&err);
 	arena_release(&arena);
 	return n ? value_int(n) : VALUE_MISSING;

@@ -250,18 +250,27 @@ static struct form_name form_name(const char *key)
 	return f;
 }
 
+/* A list of item, which is taken, or NULL. */
+static cJSON *list_of(cJSON *item)
+{
+	cJSON *list = cJSON_CreateArray();
+
+	if (cJSON_AddItemToArray(list, item))
+		return list;
+	cJSON_Delete(list);
+	cJSON_Delete(item);
+	return NULL;
+}
+
 /* item is taken. */
 static bool add(cJSON *into, const struct form_name *f, cJSON *item)
 {
 	char *name = strndup(f->name.p, f->name.n);
-	cJSON *holder = f->list ? cJSON_CreateArray() : item;
-	bool ok = name && item && holder;
+	cJSON *whole = f->list ? list_of(item) : item;
+	bool ok = name && cJSON_AddItemToObject(into, name, whole);
 
-	if (ok && f->list)
-		ok = cJSON_AddItemToArray(holder, item);
-	ok = ok && cJSON_AddItemToObject(into, name, holder);
 	if (!ok)
-		cJSON_Delete(item);
+		cJSON_Delete(whole);
 	free(name);
 	return ok;
 }

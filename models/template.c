@@ -34,9 +34,13 @@ static const struct tensor *wanted(const struct scope *s, const struct match *m,
 	return t;
 }
 
-/* Whether the shapes that the rule makes are those of the tensors t. */
+/*
+ * Whether the shapes that the rule makes are those of the tensors t. Memory
+ * that runs out is noted in scratch.
+ */
 static bool shapes_agree(const struct scope *s, const struct match *m,
-			 const struct tensor *const *t, struct strbuf *why)
+			 const struct tensor *const *t, struct strbuf *scratch,
+			 struct strbuf *why)
 {
 	const struct rule *r = m->rule;
 	struct axis_env env = space_axis_env(rule_space(s, r));
@@ -44,9 +48,12 @@ static bool shapes_agree(const struct scope *s, const struct match *m,
 		{m->in[0]->ndim, m->in[0]->dims, 0, NULL}};
 	struct arena arena = ARENA_INIT;
 	struct error err = ERROR_INIT;
-	bool ok = !r->pattern || !pattern_compile(r->pattern, s->from, m->in,
-						  &env, out, &arena, &err);
+	int rc = r->pattern ? pattern_compile(r->pattern, s->from, m->in, &env,
+					      out, &arena, &err)
+			    : 0;
+	bool ok = rc == 0;
 
+	scratch->failed |= rc == -ENOMEM;
 	if (!ok && why)
 		strbuf_adds(why, error_text(&err));
 	for (unsigned k = 0; k < r->nnames[1 - s->from] && ok; k++) {
@@ -78,7 +85,7 @@ static bool allows(const struct scope *s, const struct match *m,
 		if (!t[k])
 			return false;
 	}
-	return shapes_agree(s, m, t, why);
+	return shapes_agree(s, m, t, scratch, why);
 }
 
 /* The same with the other words that are written the same on the source. */

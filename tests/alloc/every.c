@@ -2,10 +2,11 @@
 /*
  * every SECONDS SOURCE [KEY=VALUE]... - open a view of SOURCE with those
  * options and read all its files, once for each N with the N-th allocation
- * failing; or, where that would take longer, for N spread evenly. Each time it
- * must be refused for that or show the same bytes as ever, and free what it
- * allocated. Prints a line of TAP. With ONLY=N in the environment one
- * allocation fails: for a debugger.
+ * failing; or, where that would take longer, for the first N of each chain of
+ * calls that allocates, and for others spread evenly. Each time it must be
+ * refused for that or show the same bytes as ever, and free what it allocated.
+ * Prints a line of TAP. With ONLY=N in the environment one allocation fails,
+ * for a debugger.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -176,39 +177,102 @@ static const char *fault_of(uint64_t n, const struct outcome *want)
 	return failing_live() != live && leaks(n) ? "a leak" : NULL;
 }
 
+/* ---- which ones ---- */
+
+/* Calls of a run: which come first of all from where they are made. */
+struct calls {
+	uint64_t n;
+	uint64_t *place; /* [n], from 0 on */
+	bool *first;	 /* [n] */
+};
+
+static const uint64_t *places; /* for by_place */
+
+static int by_place(const void *a, const void *b)
+{
+	uint64_t i = *(const uint64_t *)a, k = *(const uint64_t *)b;
+
+	if (places[i] != places[k])
+		return places[i] < places[k] ? -1 : 1;
+	return (i > k) - (i < k);
+}
+
+static bool calls_find(struct calls *c, uint64_t n)
+{
+	uint64_t *order = malloc(n * sizeof(*order));
+
+	c->n = n;
+	c->place = calloc(n, sizeof(*c->place));
+	c->first = calloc(n, sizeof(*c->first));
+	if (!order || !c->place || !c->first)
+		return false;
+	failing_note(c->place, n);
+	run();
+	failing_note(NULL, 0);
+	places = c->place;
+	for (uint64_t i = 0; i < n; i++)
+		order[i] = i;
+	qsort(order, n, sizeof(*order), by_place);
+	for (uint64_t i = 0; i < n; i++)
+		c->first[order[i]] =
+			!i || places[order[i]] != places[order[i - 1]];
+	free(order);
+	return true;
+}
+
+/* Runs in which a call fails, of those that are first or those that are not. */
+struct trial {
+	const struct outcome *want;
+	uint64_t nruns, nfaults;
+};
+
+static void try_call(struct trial *t, uint64_t n)
+{
+	const char *fault = fault_of(n, t->want);
+
+	t->nruns++;
+	if (fault && t->nfaults++ < 20)
+		printf("# allocation %" PRIu64 ": %s\n", n, fault);
+}
+
+/* All that are first, and of the others as many as there is time for. */
+static void try_all(struct trial *t, const struct calls *c, double seconds)
+{
+	double start = now();
+	uint64_t step = c->n;
+
+	for (uint64_t i = 0; i < c->n; i++)
+		if (c->first[i])
+			try_call(t, i + 1);
+	if (now() - start < seconds)
+		step = 1 + (uint64_t)((double)c->n * (now() - start) /
+				      (seconds - (now() - start)) /
+				      (double)t->nruns);
+	for (uint64_t i = 0; i < c->n; i += step)
+		if (!c->first[i])
+			try_call(t, i + 1);
+}
+
 int main(int argc, char **argv)
 {
-	uint64_t total, step, nruns = 0, nfaults = 0;
 	struct outcome want;
-	double start;
+	struct trial t = {&want, 0, 0};
+	struct calls c;
 
 	if (argc < 3)
 		return 1;
 	source = argv[2];
 	settings = argv + 3;
 	run(); /* libraries keep what they make at their first use */
-	start = now();
 	failing_at(0);
 	want = run();
-	total = failing_calls();
-	step = 1 + (uint64_t)((double)total * (now() - start) /
-			      strtod(argv[1], NULL));
-	if (want.rc)
+	if (want.rc || !calls_find(&c, failing_calls()))
 		return 1;
-	if (getenv("ONLY")) {
-		const char *fault =
-			fault_of(strtoull(getenv("ONLY"), NULL, 10), &want);
-
-		puts(fault ? fault : "ok");
-		return fault != NULL;
-	}
-	for (uint64_t n = 1; n <= total; n += step, nruns++) {
-		const char *fault = fault_of(n, &want);
-
-		if (fault && nfaults++ < 20)
-			printf("# allocation %" PRIu64 ": %s\n", n, fault);
-	}
+	if (getenv("ONLY"))
+		try_call(&t, strtoull(getenv("ONLY"), NULL, 10));
+	else
+		try_all(&t, &c, strtod(argv[1], NULL));
 	printf("%sok - %s: %" PRIu64 " of %" PRIu64 " allocations fail\n",
-	       nfaults ? "not " : "", source, nruns, total);
-	return nfaults != 0;
+	       t.nfaults ? "not " : "", source, t.nruns, c.n);
+	return t.nfaults != 0;
 }

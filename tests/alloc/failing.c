@@ -4,6 +4,7 @@
 
 #include <dlfcn.h>
 #include <errno.h>
+#include <execinfo.h>
 #include <fcntl.h>
 #include <malloc.h>
 #include <stdatomic.h>
@@ -21,6 +22,10 @@ void __libc_free(void *p);
 static atomic_uint_fast64_t calls, fail_at;
 static atomic_int_fast64_t live;
 static _Atomic(void *) failed_caller;
+
+#define DEPTH 12
+static uint64_t *noted; /* [noted_max], of the calls from now on */
+static size_t nnoted, noted_max;
 
 void failing_at(uint64_t n)
 {
@@ -46,8 +51,31 @@ int64_t failing_live(void)
 	return atomic_load(&live);
 }
 
+void failing_note(uint64_t *places, size_t n)
+{
+	void *pc[DEPTH];
+
+	backtrace(pc, DEPTH); /* its first use allocates */
+	noted = places;
+	nnoted = 0;
+	noted_max = n;
+}
+
+static void note_place(void)
+{
+	void *pc[DEPTH];
+	int n = backtrace(pc, DEPTH);
+	uint64_t sum = 0;
+
+	for (int i = 0; i < n; i++)
+		sum = (sum ^ (uintptr_t)pc[i]) * UINT64_C(0x100000001b3);
+	noted[nnoted++] = sum;
+}
+
 static _Bool fails(void *caller)
 {
+	if (nnoted < noted_max)
+		note_place();
 	if (atomic_fetch_add(&calls, 1) + 1 != atomic_load(&fail_at))
 		return 0;
 	atomic_store(&failed_caller, caller);

@@ -10,6 +10,7 @@
 #ifndef WC_TESTS_FAILING_H
 #define WC_TESTS_FAILING_H
 
+#include <stddef.h>
 #include <stdint.h>
 
 /* Let the n-th call from now on fail, and no other; 0: none. */
@@ -17,6 +18,10 @@ void failing_at(uint64_t n);
 
 /* Calls since then. */
 uint64_t failing_calls(void);
+
+/* Note of the next n calls which functions they are made from, in places; 0: no
+ * more. Calls from the same ones, up to DEPTH of them, note the same number. */
+void failing_note(uint64_t *places, size_t n);
 
 /* Whether it was that library that asked for what failed. */
 _Bool failing_was_in(const char *library);

@@ -1,8 +1,8 @@
 #!/bin/sh
 # SPDX-License-Identifier: Apache-2.0
 # Memory that runs out while a source is opened or read, at whatever call: the
-# views by themselves, in which every allocation fails once, or many spread
-# evenly (tests/alloc/every.c); and wconv, some of whose allocations fail.
+# views by themselves, in which every allocation fails once, or one of each kind
+# and more spread evenly (tests/alloc/every.c); and wconv, some of whose fail.
 set -u
 . tests/mount/lib.sh
 
@@ -32,6 +32,9 @@ view 1 $formats/ckpt/dist4 strategy=$formats/ckpt/dist4/strategy.json to=raw
 view 3 $golden/llama3-gqa-bf16/hf set=qkv_concat=true dtype=fp32 \
 	shard-size=40000
 view 3 $golden/deepseek3-fp8/hf
+view 3 $golden/gpt2/ms to=hf config=$golden/gpt2/hf/config.json
+view 3 $golden/yolos-template/input.pth $(sh tests/case.sh $golden/yolos-template |
+	sed 's/^--//')
 
 # ---- wconv, in processes of its own
 
