@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """YOLOS, of its authors and of the hub."""
 
-from case import case, new
+from case import case, new, refused
 
 H = 16
 
@@ -54,3 +54,5 @@ def cases():
                     new(4, H) if p == "weight" else new(4))
     case("yolos-hub", {"model_type": "yolos"}, None, hub, ms)
     case("yolos", {}, None, own, ms)
+    # a map has to name all but what the rules know better
+    refused("yolos-map", {}, "map=true", own, "ms", "yolos")
