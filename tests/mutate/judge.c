@@ -290,9 +290,8 @@ static bool passes(const struct golden *g, const struct config *config,
 	struct scope scope = {.table = t};
 	struct plan plan = {.target = TENSOR_SET_INIT};
 	int ret = make_plan(g, config, &scope, &plan, &err);
-	bool same = given(g, TSV)
-			    ? !ret && gives_all(g, t, &plan.target, bytes)
-			    : ret && ret != -ENOMEM;
+	bool same = given(g, TSV) ? !ret && gives_all(g, t, &plan.target, bytes)
+				  : ret && ret != -ENOMEM;
 
 	plan_release(&plan);
 	scope_release(&scope);
