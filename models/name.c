@@ -537,3 +537,20 @@ bool name_fill(const struct name *n, const struct caps *caps,
 			return false;
 	return !out->failed;
 }
+
+void name_show(const struct name *n, const struct caps *caps,
+	       const struct expr_env *look, const struct binding *b,
+	       struct strbuf *out)
+{
+	for (unsigned k = 0; k < n->nparts; k++) {
+		const struct name_part *part = &n->parts[k];
+
+		if (fill_part(n, part, caps, look, b, out))
+			continue;
+		if (part->kind == PART_CONST)
+			strbuf_addc(out, '*');
+		else
+			strbuf_addf(out, "{%.*s}",
+				    STR_ARG(caps->v[part->cap].name));
+	}
+}

@@ -100,4 +100,9 @@ bool name_fill(const struct name *n, const struct caps *caps,
 	       const struct expr_env *look, const struct binding *b,
 	       struct strbuf *out);
 
+/* Append the name for people: captures without a value stay, "{i}". */
+void name_show(const struct name *n, const struct caps *caps,
+	       const struct expr_env *look, const struct binding *b,
+	       struct strbuf *out);
+
 #endif

@@ -324,13 +324,12 @@ static void check_again(struct checker *c, const struct plan *back)
 {
 	struct model_case *m = &c->mm.m;
 	const struct tensor_set *want = &m->plan.target;
-	struct plan_options o = {.cast = false};
 	struct plan again = {.target = TENSOR_SET_INIT};
 	struct scope s;
 
 	if (scope_init(&s, m->table, m->config, &back->target, 0, false, m->set,
 		       m->nset, &m->err) ||
-	    plan_make(&again, &s, &o, &m->err))
+	    plan_make(&again, &s, &m->options, &m->err))
 		wrong(c, "again: %s", error_text(&m->err));
 	else if (again.target.n != want->n)
 		wrong(c, "again: %zu tensors, not %zu", again.target.n,
@@ -350,13 +349,12 @@ static void check_again(struct checker *c, const struct plan *back)
 static void check_back(struct checker *c)
 {
 	struct model_case *m = &c->mm.m;
-	struct plan_options o = {.cast = false};
 	struct plan back = {.target = TENSOR_SET_INIT};
 	struct scope s;
 
 	if (scope_init(&s, m->table, m->config, &m->plan.target, 1, false,
 		       m->set, m->nset, &m->err) ||
-	    plan_make(&back, &s, &o, &m->err))
+	    plan_make(&back, &s, &m->options, &m->err))
 		wrong(c, "back: %s", error_text(&m->err));
 	else if (check_returned(c, &back) + count_others(c, &back) !=
 		 back.target.n)
@@ -451,6 +449,7 @@ static void check_world(struct checker *c, size_t k)
 	check_names(c);
 	for (int i = 0; i < MAX_MODELS && of <= MADE_OF_NEW && !c->why.len;
 	     i++) {
+		c->mm.m.options.partial = of == MADE_OF_NEW;
 		if (!made_model_build(&c->mm, of) || of == MADE_OF_ALL)
 			of++;
 		check_forward(c);

@@ -109,6 +109,48 @@ START_TEST(half_of_a_lora_is_refused)
 }
 END_TEST
 
+static void table(const char *text, const char *lines)
+{
+	model_release(&m);
+	memset(&m, 0, sizeof(m));
+	model_init(&m, text);
+	model_config(&m, "{}");
+	model_add_lines(&m, lines);
+}
+
+START_TEST(each_word_and_each_of_a_list_is_needed)
+{
+#define WORDS                                                                  \
+	"{`model`: `t`, `words`: {`ln`: [[`weight`, `gamma`], [`bias`, "       \
+	"`beta`], [`w`, `gamma`]]}, `rules`: [{`needed`: true, `rules`: ["     \
+	"[`{x:a|b}.{i}.{ln}`, `{x}.{i}.{ln}`]]}]}"
+	table(WORDS, "a.0.weight F32 2\na.0.bias F32 2\nb.0.w F32 2\n");
+	refused("lacks 1 name that every model of the t rules has "
+		"(--partial does without):\n  b.{i}.bias");
+	table(WORDS, "a.0.weight F32 2\na.0.bias F32 2\nb.0.bias F32 2\n");
+	refused("\n  b.{i}.weight or b.{i}.w");
+	model_add_lines(&m, "b.0.w F32 2\n");
+	made(0, 4);
+}
+END_TEST
+
+START_TEST(of_two_ways_to_write_it_any_will_do)
+{
+#define PREFIX                                                                 \
+	"{`model`: `t`, `rules`: [{`needed`: true, `rules`: [[`a`, `x`], "     \
+	"[`p.a`, `x`], [`b`, `y`], [`p.b`, `y`]]}]}"
+	table(PREFIX, "p.a F32 1\nb F32 1\n");
+	made(0, 2);
+	table(PREFIX, "p.a F32 1\n");
+	refused("lacks 1 name that every model of the t rules has "
+		"(--partial does without):\n  b or p.b");
+	table(PREFIX, "x F32 1\n");
+	ck_assert_int_lt(model_plan(&m, 1), 0);
+	ck_assert(strstr(error_text(&m.err), "1 name"));
+	ck_assert(strstr(error_text(&m.err), "\n  y"));
+}
+END_TEST
+
 START_TEST(the_word_must_be_one)
 {
 	model_release(&m);
@@ -146,6 +188,8 @@ Suite *suite_needs(void)
 	tcase_add_test(tc, parts_are_not_asked);
 	tcase_add_test(tc, the_way_back_needs_the_same);
 	tcase_add_test(tc, half_of_a_lora_is_refused);
+	tcase_add_test(tc, each_word_and_each_of_a_list_is_needed);
+	tcase_add_test(tc, of_two_ways_to_write_it_any_will_do);
 	tcase_add_test(tc, the_word_must_be_one);
 	suite_add_tcase(s, tc);
 	return s;
