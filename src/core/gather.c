@@ -43,7 +43,7 @@
  * What a read costs beyond its bytes, in bytes: gaps in the source that are
  * not larger are read along.
  */
-#define READ_COST 4096
+#define READ_COST 8192
 
 /* A request that reads this many times its bytes is better made from tiles. */
 #define TILE_GAIN 4
