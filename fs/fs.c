@@ -18,6 +18,7 @@
 #include <fcntl.h>
 #include <float.h>
 #include <fuse_lowlevel.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/statvfs.h>
@@ -38,6 +39,12 @@
 /* READs in flight (the kernel's default is 12): a conversion uses all cores. */
 #define MAX_BACKGROUND 64
 
+/*
+ * A read that begins this near the end of the last one goes on from there: the
+ * kernel reads ahead, and several threads answer.
+ */
+#define NEAR_NBYTES (4 * READ_MAX)
+
 /* What a thread needs to answer reads. */
 struct worker {
 	struct reader rd;
@@ -52,6 +59,9 @@ struct worker {
 struct handle {
 	struct view_file *file;
 	bool direct;		     /* past the page cache */
+	atomic_uint nrefs;	     /* the open one, and who works ahead */
+	atomic_bool worked_ahead;    /* by one thread at a time */
+	atomic_uint_fast64_t end;    /* of the last read */
 	struct handle *next, **link; /* link: what points to this one */
 };
 
@@ -191,8 +201,11 @@ static void handle_list(struct fs *fs, struct handle *h)
 	pthread_mutex_unlock(&fs->lock);
 }
 
-static void handle_free(struct fs *fs, struct handle *h)
+/* The end of an open file, or of a reference to it. */
+static void handle_put(struct fs *fs, struct handle *h)
 {
+	if (atomic_fetch_sub(&h->nrefs, 1) > 1)
+		return;
 	pthread_mutex_lock(&fs->lock);
 	*h->link = h->next;
 	if (h->next)
@@ -218,6 +231,7 @@ static int handle_open(struct fs *fs, uint64_t node, struct handle **out)
 		free(h);
 		return ret;
 	}
+	atomic_init(&h->nrefs, 1);
 	h->direct = cache_is_direct(fs->cache, &ns, cache_mem_free());
 	handle_list(fs, h);
 	*out = h;
@@ -245,14 +259,39 @@ static void op_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 	fi->keep_cache = !fi->direct_io;
 	/* an open that was interrupted is never released */
 	if (fuse_reply_open(req, fi) == -ENOENT)
-		handle_free(fs, h);
+		handle_put(fs, h);
+}
+
+/*
+ * Whether the thread that answers a read is to work ahead after it, for which
+ * it then has a reference to the file: once answered, it may be closed.
+ */
+static bool ahead_begin(struct handle *h, uint64_t off, size_t n)
+{
+	uint64_t last = atomic_exchange(&h->end, off + n);
+
+	if (off + NEAR_NBYTES < last || off > last + NEAR_NBYTES ||
+	    atomic_exchange(&h->worked_ahead, true))
+		return false;
+	atomic_fetch_add(&h->nrefs, 1);
+	return true;
+}
+
+static void ahead_run(struct fs *fs, struct handle *h, uint64_t off, size_t n,
+		      struct worker *w)
+{
+	view_ahead(h->file, off + n, n, &w->rd);
+	atomic_store(&h->worked_ahead, false);
+	handle_put(fs, h);
 }
 
 static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 		    struct fuse_file_info *fi)
 {
-	const struct handle *h = (const struct handle *)(uintptr_t)fi->fh;
-	struct worker *w = worker_get(fs_of(req), size);
+	struct handle *h = (struct handle *)(uintptr_t)fi->fh;
+	struct fs *fs = fs_of(req);
+	struct worker *w = worker_get(fs, size);
+	bool ahead;
 	ssize_t n;
 
 	(void)ino;
@@ -262,17 +301,20 @@ static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 	}
 	w->rd.uncached = h->direct;
 	n = view_read(h->file, (uint64_t)off, size, w->buf, &w->rd);
+	ahead = n > 0 && ahead_begin(h, (uint64_t)off, size);
 	if (n < 0)
 		fuse_reply_err(req, EIO);
 	else
 		fuse_reply_buf(req, (const char *)w->buf, (size_t)n);
+	if (ahead)
+		ahead_run(fs, h, (uint64_t)off, size, w);
 }
 
 static void op_release(fuse_req_t req, fuse_ino_t ino,
 		       struct fuse_file_info *fi)
 {
 	(void)ino;
-	handle_free(fs_of(req), (struct handle *)(uintptr_t)fi->fh);
+	handle_put(fs_of(req), (struct handle *)(uintptr_t)fi->fh);
 	fuse_reply_err(req, 0);
 }
 
@@ -483,6 +525,6 @@ void fs_release(struct fs *fs)
 	pthread_setspecific(fs->workers, NULL);
 	pthread_key_delete(fs->workers);
 	while (fs->handles)
-		handle_free(fs, fs->handles);
+		handle_put(fs, fs->handles);
 	pthread_mutex_destroy(&fs->lock);
 }

@@ -475,3 +475,27 @@ int gather_read(const struct tensor *t, uint64_t off, size_t n, void *buf,
 	rd->depth--;
 	return err;
 }
+
+bool gather_ahead(const struct tensor *t, uint64_t off, size_t n, uint64_t *end,
+		  struct reader *rd)
+{
+	struct tile *tile;
+
+	*end = t->nbytes;
+	if (!rd->tiles || n < TILE_MIN_REQUEST ||
+	    !wants_tiles(t, off, min_size(t->nbytes - off, n)))
+		return true;
+	switch (tile_claim_ahead(rd->tiles, t, off, &tile, end)) {
+	case TILE_READY:
+		return true;
+	case TILE_NONE:
+		return false;
+	case TILE_FILL:
+		break;
+	}
+	rd->depth++;
+	if (fill_tile(t, tile, rd) == 0)
+		tile_unpin(rd->tiles, tile, 0);
+	rd->depth--;
+	return false;
+}

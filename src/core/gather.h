@@ -13,6 +13,7 @@
 #ifndef WC_CORE_GATHER_H
 #define WC_CORE_GATHER_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -41,5 +42,12 @@ struct gather {
 /* tensor_read of a RECIPE_GATHER tensor. */
 int gather_read(const struct tensor *t, uint64_t off, size_t n, void *buf,
 		struct reader *rd);
+
+/*
+ * tensor_ahead of one: a tile for a reader who has come to byte off and reads
+ * n bytes at a time.
+ */
+bool gather_ahead(const struct tensor *t, uint64_t off, size_t n, uint64_t *end,
+		  struct reader *rd);
 
 #endif

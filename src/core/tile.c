@@ -36,6 +36,7 @@ struct slot {
 	struct tile tile; /* first: a tile is its slot */
 	const struct tensor *tensor;
 	enum slot_state state;
+	bool ahead;	/* made for a reader who has not come yet */
 	int err;	/* of SLOT_FAILED */
 	unsigned pins;	/* who fills, waits for or copies from it */
 	uint64_t stamp; /* of its last claim */
@@ -139,19 +140,49 @@ static bool is_spare(const struct tile_cache *c, const struct slot *s)
 }
 
 /* A free slot, or of those to spare the one unused for longest, or NULL. */
-static struct slot *find_room(struct tile_cache *c)
+static struct slot *find_room(struct tile_cache *c, unsigned *nroom)
 {
 	struct slot *best = NULL;
 
+	*nroom = 0;
 	for (size_t i = 0; i < NSLOTS; i++) {
 		struct slot *s = &c->slots[i];
 
-		if (s->state == SLOT_FREE)
-			return s;
-		if (is_spare(c, s) && (!best || s->stamp < best->stamp))
+		if (s->state != SLOT_FREE && !is_spare(c, s))
+			continue;
+		++*nroom;
+		if (!best || (best->state != SLOT_FREE &&
+			      (s->state == SLOT_FREE ||
+			       s->stamp < best->stamp)))
 			best = s;
 	}
 	return best;
+}
+
+/* A slot for a reader who is there. */
+static struct slot *take_room(struct tile_cache *c)
+{
+	unsigned nroom;
+	struct slot *s = find_room(c, &nroom);
+
+	for (size_t i = 0; i < NSLOTS && !s; i++)
+		if (c->slots[i].ahead && !c->slots[i].pins &&
+		    c->slots[i].state == SLOT_READY)
+			s = &c->slots[i];
+	return s;
+}
+
+static void begin_fill(struct tile_cache *c, struct slot *s,
+		       const struct tensor *t, const struct tile *want)
+{
+	s->tensor = t;
+	s->tile.off = want->off;
+	s->tile.n = want->n;
+	s->state = SLOT_FILLING;
+	s->ahead = false;
+	s->pins = 1;
+	s->nread = 0;
+	s->stamp = c->clock;
 }
 
 static void drop_pin(struct slot *s)
@@ -165,6 +196,7 @@ static int wait_filled(struct tile_cache *c, struct slot *s)
 	int err;
 
 	s->pins++;
+	s->ahead = false;
 	s->stamp = c->clock;
 	while (s->state == SLOT_FILLING)
 		pthread_cond_wait(&s->filled, &c->lock);
@@ -199,16 +231,10 @@ static int claim_locked(struct tile_cache *c, const struct tensor *t,
 	}
 	if (!build && !missed_again(c, t, want->off))
 		return TILE_NONE;
-	s = find_room(c);
+	s = take_room(c);
 	if (!s)
 		return TILE_NONE;
-	s->tensor = t;
-	s->tile.off = want->off;
-	s->tile.n = want->n;
-	s->state = SLOT_FILLING;
-	s->pins = 1;
-	s->nread = 0;
-	s->stamp = c->clock;
+	begin_fill(c, s, t, want);
 	*out = &s->tile;
 	return TILE_FILL;
 }
@@ -222,6 +248,30 @@ int tile_claim(struct tile_cache *c, const struct tensor *t, uint64_t off,
 	tile_around(t, off, c->slot_nbytes, &want);
 	pthread_mutex_lock(&c->lock);
 	ret = claim_locked(c, t, &want, build, out);
+	pthread_mutex_unlock(&c->lock);
+	return ret;
+}
+
+enum tile_claim tile_claim_ahead(struct tile_cache *c, const struct tensor *t,
+				 uint64_t off, struct tile **out, uint64_t *end)
+{
+	struct tile want;
+	enum tile_claim ret = TILE_READY;
+	struct slot *s;
+	unsigned nroom;
+
+	tile_around(t, off, c->slot_nbytes, &want);
+	*end = want.off + want.n;
+	pthread_mutex_lock(&c->lock);
+	if (!find(c, t, want.off)) {
+		s = find_room(c, &nroom);
+		ret = nroom > 1 ? TILE_FILL : TILE_NONE;
+	}
+	if (ret == TILE_FILL) {
+		begin_fill(c, s, t, &want);
+		s->ahead = true;
+		*out = &s->tile;
+	}
 	pthread_mutex_unlock(&c->lock);
 	return ret;
 }

@@ -49,6 +49,16 @@ int tile_claim(struct tile_cache *c, const struct tensor *t, uint64_t off,
 	       bool build, struct tile **out);
 
 /*
+ * The same for a reader who will come to byte off soon: TILE_READY where its
+ * tile is there or being made (it is not waited for and not pinned), TILE_NONE
+ * where that would take the last slot that another reader could have. *end
+ * becomes the first byte behind the tile.
+ */
+enum tile_claim tile_claim_ahead(struct tile_cache *c, const struct tensor *t,
+				 uint64_t off, struct tile **out,
+				 uint64_t *end);
+
+/*
  * The end of TILE_FILL. err 0: its bytes are right, and it is pinned as if it
  * had been TILE_READY. Else those who wait get err and the slot is free.
  */

@@ -103,6 +103,10 @@ ssize_t view_read(struct view_file *f, uint64_t off, size_t n, void *buf,
 		  struct reader *rd);
 void view_close(struct view_file *f);
 
+/* Work for a reader who has come to off by reads of n bytes (core/ahead.h). */
+void view_ahead(const struct view_file *f, uint64_t off, size_t n,
+		struct reader *rd);
+
 /* How the file is laid out; as long as it is open. */
 const struct vfile *view_vfile(const struct view_file *f);
 

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "core/ahead.h"
 #include "formats/npy.h"
 #include "view/filename.h"
 #include "view/view_priv.h"
@@ -167,6 +168,12 @@ ssize_t view_read(struct view_file *f, uint64_t off, size_t n, void *buf,
 		  struct reader *rd)
 {
 	return vfile_read(f->file, off, n, buf, rd);
+}
+
+void view_ahead(const struct view_file *f, uint64_t off, size_t n,
+		struct reader *rd)
+{
+	vfile_ahead(f->file, off, n, rd);
 }
 
 const struct vfile *view_vfile(const struct view_file *f)
