@@ -76,8 +76,18 @@ def codegeex_cases():
                      H)
 
     names = (*BLOOM[:2], "attention.dense", *BLOOM[3:])
-    blocks(m, x + "transformer.layers.{}.", "backbone.blocks.{}.", attention,
-           names)
+    for number, mine in (("layers.{}.", "blocks.{}."),
+                         ("topQueryLayer.", "top_query_layer.")):
+        blocks(m, f"{x}transformer.{number}", f"backbone.{mine}", attention,
+               names)
+    for theirs, mine in (
+            ("embedding.word_embeddings", "embedding.word_embedding"),
+            ("embedding.position_embeddings", "embedding.position_embedding"),
+            ("topQueryEmbedding.top_query_embeddings",
+             "top_query_embedding")):
+        m.put(f"{x}{theirs}.weight", f"backbone.{mine}.embedding_table",
+              new(V, H))
+    m.norm(f"{x}transformer.final_layernorm", "backbone.layernorm", H)
     case("codegeex", None, None, m.hf, m.ms, "codegeex")
     # a layer between two others is not there
     for side, last, tensors in (("ms", "layers.1.", m.hf),
