@@ -31,25 +31,27 @@ static int parse(const char *text, const char *option, double *out,
 			 text);
 }
 
-int compare_init(struct compare *c, struct view *x, struct view *y,
-		 const char *atol, const char *rtol, struct error *err)
+int tolerance_parse(struct tolerance *t, const char *atol, const char *rtol,
+		    struct error *err)
 {
-	int ret;
+	int ret = parse(atol, "atol", &t->atol, err);
 
-	*c = (struct compare){.close = atol || rtol};
-	ret = parse(atol, "atol", &c->atol, err);
-	if (!ret)
-		ret = parse(rtol, "rtol", &c->rtol, err);
-	if (ret)
-		return ret;
+	t->any = atol || rtol;
+	return ret ? ret : parse(rtol, "rtol", &t->rtol, err);
+}
+
+bool compare_init(struct compare *c, struct view *x, struct view *y,
+		  const struct tolerance *t)
+{
+	*c = (struct compare){.tolerance = *t};
 	for (int i = 0; i < 2; i++) {
 		c->bytes[i] = malloc(STEP * MAX_WIDTH);
 		c->values[i] = malloc(STEP * sizeof(*c->values[i]));
 		if (!c->bytes[i] || !c->values[i] ||
 		    view_reader_init(i ? y : x, &c->rd[i]))
-			return error_nomem(err);
+			return false;
 	}
-	return 0;
+	return true;
 }
 
 void compare_release(struct compare *c)
@@ -61,20 +63,20 @@ void compare_release(struct compare *c)
 	}
 }
 
-bool compare_across_types(const struct compare *c, const struct tensor *a,
+bool compare_across_types(const struct tolerance *t, const struct tensor *a,
 			  const struct tensor *b)
 {
-	return c->close && element_is_number(a->dtype) &&
+	return t->any && element_is_number(a->dtype) &&
 	       element_is_number(b->dtype);
 }
 
-static bool is_close(const struct compare *c, double a, double b)
+static bool is_close(const struct tolerance *t, double a, double b)
 {
 	if (isnan(a) || isnan(b))
 		return isnan(a) && isnan(b);
 	if (isinf(a) || isinf(b))
 		return a == b;
-	return fabs(a - b) <= c->atol + c->rtol * fabs(b);
+	return fabs(a - b) <= t->atol + t->rtol * fabs(b);
 }
 
 /* The element, or of a sub-byte type the byte, as text. */
@@ -98,7 +100,7 @@ static void compare_step(struct compare *c, const struct tensor *a,
 
 	if (wa == wb && a->dtype == b->dtype && !memcmp(x, y, n * wa))
 		return;
-	if (!c->close || !element_is_number(a->dtype)) {
+	if (!c->tolerance.any || !element_is_number(a->dtype)) {
 		for (size_t i = 0; i < n; i++)
 			if (memcmp(x + i * wa, y + i * wb, wa))
 				note(d, c, a, b, at + i, i, wa, wb);
@@ -107,7 +109,7 @@ static void compare_step(struct compare *c, const struct tensor *a,
 	element_values(a->dtype, x, c->values[0], n);
 	element_values(b->dtype, y, c->values[1], n);
 	for (size_t i = 0; i < n; i++)
-		if (!is_close(c, c->values[0][i], c->values[1][i]))
+		if (!is_close(&c->tolerance, c->values[0][i], c->values[1][i]))
 			note(d, c, a, b, at + i, i, wa, wb);
 }
 

@@ -9,9 +9,13 @@
 
 #include "view/view.h"
 
-struct compare {
-	bool close; /* with a tolerance */
+struct tolerance {
+	bool any; /* else bits count */
 	double atol, rtol;
+};
+
+struct compare {
+	struct tolerance tolerance;
 	uint8_t *bytes[2];
 	double *values[2];
 	struct reader rd[2];
@@ -23,16 +27,20 @@ struct difference {
 	struct strbuf a, b; /* its two values */
 };
 
+/* atol, rtol: texts of the options or NULL. */
+int tolerance_parse(struct tolerance *t, const char *atol, const char *rtol,
+		    struct error *err);
+
 /*
- * atol, rtol: texts of the options or NULL; with neither bits count. Tensors
- * of x are compared with those of y. compare_release in any case.
+ * Tensors of x are compared with those of y. Returns false where memory runs
+ * out; compare_release in any case.
  */
-int compare_init(struct compare *c, struct view *x, struct view *y,
-		 const char *atol, const char *rtol, struct error *err);
+bool compare_init(struct compare *c, struct view *x, struct view *y,
+		  const struct tolerance *t);
 void compare_release(struct compare *c);
 
 /* Whether tensors of two types can be compared. */
-bool compare_across_types(const struct compare *c, const struct tensor *a,
+bool compare_across_types(const struct tolerance *t, const struct tensor *a,
 			  const struct tensor *b);
 
 /* *d, zeroed before, is filled; the caller releases its texts. ERR_SOURCE. */

@@ -51,7 +51,7 @@ static int prepare(const struct cli *c, struct dest *d, struct view *v,
 	int ret = dest_choose(d, v, err);
 
 	if (!ret)
-		ret = dest_open(d, c->dry_run, err);
+		ret = dest_open(d, err);
 	d->dir.replace = c->force;
 	if (!ret && c->resume && d->is_dir && !d->is_new)
 		ret = manifest_read(&d->dir, d->v, d->n, err);
@@ -79,8 +79,10 @@ static int write_all(const struct cli *c, struct dest *d, struct view *v,
 	struct pump pump = {v, &d->dir, d->v, d->n, &manifest, &progress};
 	uint64_t noverflows = 0;
 	size_t nwritten = count_unfinished(d);
-	int ret = 0;
+	int ret = dest_make(d, err);
 
+	if (ret)
+		return ret;
 	progress_start(&progress, dest_needed(d), c->quiet);
 	if (d->is_dir)
 		ret = manifest_begin(&manifest, &d->dir, d->v, d->n, err);

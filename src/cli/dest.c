@@ -279,6 +279,8 @@ static int open_directory(struct dest *d)
 
 static int no_directory(const struct dest *d, int ret, struct error *err)
 {
+	if (ret == -ENOMEM)
+		return error_nomem(err);
 	if (ret == -ENOENT)
 		return error_set(err, ERR_OUTPUT,
 				 "%s: there is no such directory; make it with "
@@ -292,28 +294,38 @@ static int no_directory(const struct dest *d, int ret, struct error *err)
 	return error_errno(err, ERR_OUTPUT, -ret, "%s", d->dir.path);
 }
 
-int dest_open(struct dest *d, bool dry, struct error *err)
+/* The directory at path, which is taken over. */
+static int use_directory(struct dest *d, char *path)
+{
+	if (!path)
+		return -ENOMEM;
+	free(d->dir.path);
+	d->dir.path = path;
+	return open_directory(d);
+}
+
+int dest_open(struct dest *d, struct error *err)
+{
+	int ret = use_directory(d, d->is_dir ? strdup(d->text)
+					     : parent_of(d->text));
+
+	d->is_new = ret == -ENOENT && d->is_dir;
+	if (d->is_new)
+		ret = use_directory(d, parent_of(d->text));
+	return ret ? no_directory(d, ret, err) : 0;
+}
+
+int dest_make(struct dest *d, struct error *err)
 {
 	int ret;
 
-	d->dir.path = d->is_dir ? strdup(d->text) : parent_of(d->text);
-	if (!d->dir.path)
-		return error_nomem(err);
-	ret = open_directory(d);
-	if (ret == -ENOENT && d->is_dir && dry) {
-		d->is_new = true;
-		free(d->dir.path);
-		d->dir.path = parent_of(d->text);
-		if (!d->dir.path)
-			return error_nomem(err);
-		ret = open_directory(d);
-	} else if (ret == -ENOENT && d->is_dir) {
-		if (mkdir(d->dir.path, 0777) < 0)
-			return error_errno(err, ERR_OUTPUT, errno,
-					   "%s: cannot make the directory",
-					   d->dir.path);
-		ret = open_directory(d);
-	}
+	if (!d->is_new)
+		return 0;
+	if (mkdir(d->text, 0777) < 0)
+		return error_errno(err, ERR_OUTPUT, errno,
+				   "%s: cannot make the directory", d->text);
+	close(d->dir.fd);
+	ret = use_directory(d, strdup(d->text));
 	return ret ? no_directory(d, ret, err) : 0;
 }
 

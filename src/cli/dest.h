@@ -18,7 +18,7 @@ struct dest {
 	const struct form *form; /* NULL: what suits the view */
 	bool is_dir;
 	struct outdir dir; /* open, where the outputs go */
-	bool is_new;	   /* a dry run: the directory is not there yet */
+	bool is_new;	   /* it is not there yet: dir is its parent */
 	struct output *v;  /* [n] */
 	size_t n;
 };
@@ -34,8 +34,11 @@ int dest_parse(struct dest *d, const char *text, const char *form,
 /* The files of the view that go there. ERR_MAPPING where it has none. */
 int dest_choose(struct dest *d, struct view *v, struct error *err);
 
-/* Open the directory; make a new one unless dry. ERR_OUTPUT. */
-int dest_open(struct dest *d, bool dry, struct error *err);
+/* Open the directory, or where it is to be made its parent. ERR_OUTPUT. */
+int dest_open(struct dest *d, struct error *err);
+
+/* Make and open a new directory, once all else is known to be right. */
+int dest_make(struct dest *d, struct error *err);
 
 /*
  * What is not finished must not be there already (unless it is replaced), must

@@ -10,7 +10,7 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
-#include "cli/pump.h"
+#include "cli/crew.h"
 
 /* clang-format off */
 static const char help[] =
@@ -251,8 +251,8 @@ int main(int argc, char **argv)
 	}
 	if (ret >= 0 && fflush(stdout))
 		ret = error_errno(&err, ERR_OUTPUT, errno, "standard output");
-	if (ret == -EINTR && pump_signal())
-		raise(pump_signal());
+	if (ret == -EINTR && crew_signal())
+		raise(crew_signal());
 	if (ret < 0)
 		fprintf(stderr, "wconv: %s\n", error_text(&err));
 	ret = ret < 0 ? (int)err.class : ret;

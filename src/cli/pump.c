@@ -4,10 +4,9 @@
 
 #include <errno.h>
 #include <pthread.h>
-#include <sched.h>
-#include <signal.h>
 #include <stdlib.h>
 
+#include "cli/crew.h"
 #include "core/checked.h"
 
 /* What a thread takes at a time. */
@@ -33,28 +32,18 @@
 #define COPY_MIN_NBYTES ((uint64_t)256 << 10)
 #define COPY_ALIGN 4096
 
-/* More threads than this wait for the disk only. */
-#define MAX_THREADS 16
-
-#define SHOW_INTERVAL_NS 200000000L
-
-/* What the threads share; lock is for all but the atomic fields. */
+/* What the threads share; lock is for at and off, and the outputs' left. */
 struct work {
 	const struct pump *pump;
+	struct crew crew;
 	pthread_mutex_t lock;
-	pthread_cond_t ended; /* a thread has ended */
-	size_t at;	      /* the output whose chunks are being taken */
-	uint64_t off;	      /* the next chunk of it */
-	unsigned nrunning;
-	int ret; /* of the first failure */
-	struct error *err;
-	atomic_bool stop;
-	atomic_uint_fast64_t nwritten;
+	size_t at;    /* the output whose chunks are being taken */
+	uint64_t off; /* the next chunk of it */
+	uint64_t noverflows; /* once a worker has ended */
 };
 
 struct worker {
 	struct work *work;
-	pthread_t thread;
 	struct reader rd;
 	uint8_t *buf; /* [STEP_NBYTES] */
 };
@@ -64,28 +53,7 @@ struct chunk {
 	uint64_t off, nbytes;
 };
 
-static volatile sig_atomic_t caught_signal;
-
-static void catch_signal(int number)
-{
-	caught_signal = number;
-}
-
 /* ---- what one thread does ---- */
-
-/* e is taken over; only the first failure is told. */
-static void fail(struct work *w, int ret, struct error *e)
-{
-	pthread_mutex_lock(&w->lock);
-	atomic_store(&w->stop, true);
-	if (!w->ret) {
-		w->ret = ret;
-		*w->err = *e;
-		*e = (struct error)ERROR_INIT;
-	}
-	pthread_mutex_unlock(&w->lock);
-	error_release(e);
-}
 
 /* 1 with a chunk, 0 where there is none left, or an error. */
 static int take_locked(struct work *w, struct chunk *c, struct error *err)
@@ -95,7 +63,7 @@ static int take_locked(struct work *w, struct chunk *c, struct error *err)
 
 	while (w->at < p->n && p->v[w->at].finished)
 		w->at++;
-	if (w->at == p->n || atomic_load(&w->stop))
+	if (w->at == p->n)
 		return 0;
 	c->o = &p->v[w->at];
 	if (w->off == 0) {
@@ -188,7 +156,7 @@ static int end_chunk(struct work *w, const struct chunk *c, struct error *err)
 	bool last;
 	int ret;
 
-	atomic_fetch_add(&w->nwritten, c->nbytes);
+	crew_did(&w->crew, c->nbytes);
 	pthread_mutex_lock(&w->lock);
 	c->o->left -= c->nbytes;
 	last = c->o->left == 0;
@@ -204,143 +172,70 @@ static int end_chunk(struct work *w, const struct chunk *c, struct error *err)
 	return ret ? ret : output_finish(c->o, w->pump->dir, err);
 }
 
-static void *work_on(void *arg)
+static int work_on(void *state, struct error *err)
 {
-	struct worker *k = arg;
-	struct work *w = k->work;
-	struct error err = ERROR_INIT;
+	struct worker *k = state;
 	struct chunk c = {NULL, 0, 0};
-	int ret;
+	int ret = take(k->work, &c, err);
 
-	while ((ret = take(w, &c, &err)) > 0) {
-		ret = write_chunk(k, &c, &err);
-		if (!ret)
-			ret = end_chunk(w, &c, &err);
-		if (ret)
-			break;
-	}
-	if (ret < 0)
-		fail(w, ret, &err);
-	pthread_mutex_lock(&w->lock);
-	w->nrunning--;
-	pthread_cond_signal(&w->ended);
-	pthread_mutex_unlock(&w->lock);
-	return NULL;
+	if (ret <= 0)
+		return ret;
+	ret = write_chunk(k, &c, err);
+	if (!ret)
+		ret = end_chunk(k->work, &c, err);
+	return ret ? ret : 1;
 }
 
 /* ---- all of them ---- */
 
-/* Until the threads have ended: show how far they are, look for signals. */
-static void watch(struct work *w)
+static void end_worker(void *state)
 {
-	struct progress *shown = w->pump->progress;
+	struct worker *k = state;
 
-	pthread_mutex_lock(&w->lock);
-	while (w->nrunning > 0) {
-		struct timespec until;
-
-		clock_gettime(CLOCK_REALTIME, &until);
-		until.tv_nsec += SHOW_INTERVAL_NS;
-		until.tv_sec += until.tv_nsec / 1000000000L;
-		until.tv_nsec %= 1000000000L;
-		pthread_cond_timedwait(&w->ended, &w->lock, &until);
-		if (caught_signal)
-			atomic_store(&w->stop, true);
-		pthread_mutex_unlock(&w->lock);
-		progress_show(shown, atomic_load(&w->nwritten));
-		pthread_mutex_lock(&w->lock);
-	}
-	pthread_mutex_unlock(&w->lock);
-	progress_end(shown);
+	if (k->rd.stats)
+		k->work->noverflows = stats_get(&k->rd.stats->overflows);
+	reader_release(&k->rd);
+	free(k->buf);
+	free(k);
 }
 
-static unsigned count_threads(void)
+static void *begin_worker(void *ctx)
 {
-	cpu_set_t set;
-	int n = sched_getaffinity(0, sizeof(set), &set) ? 1 : CPU_COUNT(&set);
+	struct work *w = ctx;
+	struct worker *k = calloc(1, sizeof(*k));
 
-	/* one more: one waits for the disk while the others compute */
-	return n < MAX_THREADS ? (unsigned)n + 1 : MAX_THREADS;
-}
-
-static int start(struct worker *k, struct work *w, struct error *err)
-{
-	int ret;
-
+	if (!k)
+		return NULL;
 	k->work = w;
 	k->buf = aligned_alloc(BUFFER_ALIGN, STEP_NBYTES);
-	if (!k->buf || view_reader_init(w->pump->view, &k->rd)) {
-		free(k->buf);
-		return error_nomem(err);
-	}
-	pthread_mutex_lock(&w->lock);
-	ret = pthread_create(&k->thread, NULL, work_on, k);
-	w->nrunning += !ret;
-	pthread_mutex_unlock(&w->lock);
-	if (ret) {
-		reader_release(&k->rd);
-		free(k->buf);
-		return error_errno(err, ERR_OUTPUT, ret, "no thread");
-	}
-	return 0;
+	if (k->buf && view_reader_init(w->pump->view, &k->rd) == 0)
+		return k;
+	end_worker(k);
+	return NULL;
 }
 
-/* The signals that end a program end the threads first. */
-static void catch_signals(bool on)
+static void abandon(void *ctx)
 {
-	static const int numbers[] = {SIGINT, SIGTERM, SIGHUP};
-	struct sigaction was, act = {.sa_handler = on ? catch_signal : SIG_DFL};
+	const struct pump *p = ((struct work *)ctx)->pump;
 
-	act.sa_flags = SA_RESTART;
-	for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
-		/* nohup's stay ignored */
-		if (sigaction(numbers[i], NULL, &was) == 0 &&
-		    was.sa_handler != SIG_IGN)
-			sigaction(numbers[i], &act, NULL);
-	/* a file over the limit of sizes is an error like others */
-	signal(SIGXFSZ, on ? SIG_IGN : SIG_DFL);
-}
-
-static void stop_workers(struct worker *v, unsigned n)
-{
-	for (unsigned i = 0; i < n; i++) {
-		pthread_join(v[i].thread, NULL);
-		reader_release(&v[i].rd);
-		free(v[i].buf);
-	}
+	for (size_t i = 0; i < p->n; i++)
+		output_abandon(&p->v[i], p->dir);
 }
 
 int pump_run(const struct pump *p, uint64_t *noverflows, struct error *err)
 {
-	struct work w = {.pump = p, .err = err};
-	struct worker workers[MAX_THREADS];
-	struct error no_thread = ERROR_INIT;
-	unsigned n = count_threads(), started = 0;
-	int ret = 0;
+	struct work w = {.pump = p};
+	int ret;
 
+	w.crew = (struct crew){.ctx = &w,
+			       .begin = begin_worker,
+			       .end = end_worker,
+			       .work = work_on,
+			       .finish = abandon,
+			       .progress = p->progress};
 	pthread_mutex_init(&w.lock, NULL);
-	pthread_cond_init(&w.ended, NULL);
-	catch_signals(true);
-	while (started < n && !(ret = start(&workers[started], &w, &no_thread)))
-		started++;
-	if (started > 0) {
-		watch(&w);
-		*noverflows = stats_get(&workers[0].rd.stats->overflows);
-		stop_workers(workers, started);
-		ret = w.ret; /* fewer threads take longer, that is all */
-		error_release(&no_thread);
-	} else {
-		*err = no_thread;
-	}
-	for (size_t i = 0; i < p->n; i++)
-		output_abandon(&p->v[i], p->dir);
-	catch_signals(false);
-	pthread_cond_destroy(&w.ended);
+	ret = crew_run(&w.crew, err);
 	pthread_mutex_destroy(&w.lock);
-	return caught_signal && !ret ? -EINTR : ret;
-}
-
-int pump_signal(void)
-{
-	return caught_signal;
+	*noverflows = w.noverflows;
+	return ret;
 }

@@ -27,13 +27,9 @@ struct pump {
 
 /*
  * Write all of them. On failure the unfinished temporary files are removed and
- * the finished files stay; a signal that ends the program does the same and
- * gives -EINTR, without a sentence. noverflows: finite values that a cast made
- * infinite.
+ * the finished files stay; so it is with a signal, see crew.h. noverflows:
+ * finite values that a cast made infinite.
  */
 int pump_run(const struct pump *p, uint64_t *noverflows, struct error *err);
-
-/* The signal that ended pump_run, or 0. */
-int pump_signal(void);
 
 #endif

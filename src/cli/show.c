@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* wconv hash, wconv cat, and what the commands share. */
+/* wconv cat, and what the commands share. */
 #include <errno.h>
-#include <openssl/evp.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -41,73 +40,14 @@ int cli_write(const void *p, size_t n, struct error *err)
 	return 0;
 }
 
-/* ---- hash ---- */
-
-static int digest(const struct tensor *t, EVP_MD_CTX *ctx, uint8_t *buf,
-		  struct reader *rd, struct strbuf *hex, struct error *err)
-{
-	unsigned char md[EVP_MAX_MD_SIZE];
-	unsigned n;
-
-	if (!EVP_DigestInit_ex(ctx, EVP_sha256(), NULL))
-		return error_nomem(err);
-	for (uint64_t off = 0; off < t->nbytes; off += STEP) {
-		size_t len = min_size(t->nbytes - off, STEP);
-		int ret = tensor_read(t, off, len, buf, rd);
-
-		if (ret)
-			return error_errno(err, ERR_SOURCE, -ret, "%.*s",
-					   STR_ARG(t->name));
-		EVP_DigestUpdate(ctx, buf, len);
-	}
-	EVP_DigestFinal_ex(ctx, md, &n);
-	for (unsigned i = 0; i < n; i++)
-		strbuf_addf(hex, "%02x", md[i]);
-	return 0;
-}
-
-static int hash_all(const struct view *v, EVP_MD_CTX *ctx, uint8_t *buf,
-		    struct reader *rd, struct error *err)
+uint64_t cli_nbytes(const struct view *v)
 {
 	const struct tensor_set *set = view_tensors(v);
-	struct strbuf line = STRBUF_INIT;
-	int ret = 0;
+	uint64_t n = 0;
 
-	for (size_t i = 0; i < set->n && !ret; i++) {
-		const struct tensor *t = &set->v[i];
-
-		strbuf_reset(&line);
-		strbuf_add_tsv(&line, t->name);
-		strbuf_addf(&line, "\t%s\t", view_dtype_word(v, t->dtype));
-		strbuf_add_shape(&line, t->dims, t->ndim);
-		strbuf_addc(&line, '\t');
-		ret = digest(t, ctx, buf, rd, &line, err);
-		strbuf_addc(&line, '\n');
-		if (!ret)
-			ret = line.failed ? error_nomem(err)
-					  : cli_write(line.p, line.len, err);
-	}
-	strbuf_release(&line);
-	return ret;
-}
-
-int cli_hash(const struct cli *c, struct error *err)
-{
-	EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-	uint8_t *buf = malloc(STEP);
-	struct reader rd = {.strip = NULL};
-	struct view *v = NULL;
-	int ret = cli_open(c, &v, err);
-
-	if (!ret && (!ctx || !buf || view_reader_init(v, &rd)))
-		ret = error_nomem(err);
-	if (!ret)
-		ret = hash_all(v, ctx, buf, &rd, err);
-	reader_release(&rd);
-	view_free(v);
-	free(buf);
-	EVP_MD_CTX_free(ctx);
-	return ret;
+	for (size_t i = 0; i < set->n; i++)
+		n += set->v[i].nbytes;
+	return n;
 }
 
 /* ---- cat ---- */

@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* wconv stat: what kind of numbers each tensor holds. */
-#include <errno.h>
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
 
 #include "cli/cli.h"
+#include "cli/each.h"
 #include "cli/grid.h"
 #include "core/checked.h"
 #include "core/element.h"
@@ -83,24 +83,69 @@ static void add_block(struct stat *s, double *v, size_t n)
 	join(&s->finite, &m);
 }
 
-/* buf: BLOCK elements of any width; values: BLOCK of them. */
-static int measure(const struct tensor *t, struct stat *s, uint8_t *buf,
-		   double *values, struct reader *rd)
+/* The statistics of a view's tensors. */
+struct measuring {
+	struct view *v;
+	struct stat *stats; /* [tensors] */
+	struct grid *grid;
+};
+
+/* A thread's. */
+struct measurer {
+	const struct measuring *m;
+	uint8_t *buf;	/* BLOCK elements of any width */
+	double *values; /* [BLOCK] */
+	struct reader rd;
+};
+
+static void end(void *state)
 {
+	struct measurer *k = state;
+
+	reader_release(&k->rd);
+	free(k->values);
+	free(k->buf);
+	free(k);
+}
+
+static void *begin(void *ctx)
+{
+	struct measuring *m = ctx;
+	struct measurer *k = calloc(1, sizeof(*k));
+
+	if (!k)
+		return NULL;
+	k->m = m;
+	k->buf = malloc((size_t)BLOCK * sizeof(double));
+	k->values = malloc(BLOCK * sizeof(*k->values));
+	if (k->buf && k->values && view_reader_init(m->v, &k->rd) == 0)
+		return k;
+	end(k);
+	return NULL;
+}
+
+static int measure(void *state, size_t i, struct crew *crew, struct error *err)
+{
+	struct measurer *k = state;
+	const struct tensor *t = &view_tensors(k->m->v)->v[i];
+	struct stat *s = &k->m->stats[i];
 	size_t width = dtype_width(t->dtype);
 	uint64_t off = 0;
 
 	*s = (struct stat){.min = (double)INFINITY, .max = -(double)INFINITY};
-	while (off < t->nbytes) {
+	while (off < t->nbytes && element_is_number(t->dtype)) {
 		size_t n = min_size(t->nbytes - off, BLOCK * width);
-		int ret = tensor_read(t, off, n, buf, rd);
+		int ret = tensor_read(t, off, n, k->buf, &k->rd);
 
 		if (ret)
-			return ret;
-		element_values(t->dtype, buf, values, n / width);
-		add_block(s, values, n / width);
+			return error_errno(err, ERR_SOURCE, -ret, "%.*s",
+					   STR_ARG(t->name));
+		element_values(t->dtype, k->buf, k->values, n / width);
+		add_block(s, k->values, n / width);
+		crew_did(crew, n);
 		off += n;
 	}
+	crew_did(crew, t->nbytes - off);
 	return 0;
 }
 
@@ -123,15 +168,18 @@ static void add_count(struct grid *g, struct strbuf *sb, bool known, uint64_t n)
 	grid_take(g, sb);
 }
 
-static void add_row(struct grid *g, const struct view *v,
-		    const struct tensor *t, const struct stat *s)
+static int add_row(void *ctx, size_t i, struct error *err)
 {
+	const struct measuring *m = ctx;
+	const struct tensor *t = &view_tensors(m->v)->v[i];
+	const struct stat *s = &m->stats[i];
+	struct grid *g = m->grid;
 	bool number = element_is_number(t->dtype), any = s->finite.n > 0;
 	int exact = dtype_width(t->dtype) < 8 ? 9 : 17; /* of an element */
 	struct strbuf sb = STRBUF_INIT;
 
 	grid_add(g, t->name);
-	grid_add(g, str_of(view_dtype_word(v, t->dtype)));
+	grid_add(g, str_of(view_dtype_word(m->v, t->dtype)));
 	strbuf_add_shape(&sb, t->dims, t->ndim);
 	grid_take(g, &sb);
 	add_number(g, &sb, any, exact, s->min);
@@ -142,25 +190,7 @@ static void add_row(struct grid *g, const struct view *v,
 	add_count(g, &sb, number, s->nnan);
 	add_count(g, &sb, number, s->ninf);
 	strbuf_release(&sb);
-}
-
-static int stat_all(const struct view *v, struct grid *g, uint8_t *buf,
-		    double *values, struct reader *rd, struct error *err)
-{
-	const struct tensor_set *set = view_tensors(v);
-
-	for (size_t i = 0; i < set->n; i++) {
-		const struct tensor *t = &set->v[i];
-		struct stat s = {.min = 0};
-		int ret = element_is_number(t->dtype)
-				  ? measure(t, &s, buf, values, rd)
-				  : 0;
-
-		if (ret)
-			return error_errno(err, ERR_SOURCE, -ret, "%.*s",
-					   STR_ARG(t->name));
-		add_row(g, v, t, &s);
-	}
+	(void)err; /* the grid remembers */
 	return 0;
 }
 
@@ -171,23 +201,21 @@ int cli_stat(const struct cli *c, struct error *err)
 		"mean", "std",	 "zeros", "nan", "inf",
 	};
 	struct grid g = {.ncolumns = sizeof(heads) / sizeof(heads[0])};
-	uint8_t *buf = malloc((size_t)BLOCK * sizeof(double));
-	double *values = malloc(BLOCK * sizeof(*values));
-	struct reader rd = {.strip = NULL};
-	struct view *v = NULL;
-	int ret = cli_open(c, &v, err);
+	struct measuring m = {.grid = &g};
+	struct each each = {0, &m, begin, end, measure, add_row};
+	int ret = cli_open(c, &m.v, err);
 
 	grid_heads(&g, heads);
-	if (!ret && (!buf || !values || view_reader_init(v, &rd)))
-		ret = error_nomem(err);
-	if (!ret)
-		ret = stat_all(v, &g, buf, values, &rd, err);
+	if (!ret) {
+		each.n = view_tensors(m.v)->n;
+		m.stats = calloc(each.n + 1, sizeof(*m.stats));
+		ret = m.stats ? each_run(&each, cli_nbytes(m.v), err)
+			      : error_nomem(err);
+	}
 	if (!ret)
 		ret = grid_print(&g, c->tsv, err);
 	grid_release(&g);
-	reader_release(&rd);
-	view_free(v);
-	free(values);
-	free(buf);
+	free(m.stats);
+	view_free(m.v);
 	return ret;
 }

@@ -13,6 +13,7 @@
 
 #include "cli/cli.h"
 #include "cli/compare.h"
+#include "cli/each.h"
 #include "cli/grid.h"
 
 enum showing { AS_IS, CONVERTED, NSHOWINGS };
@@ -96,7 +97,16 @@ static int choose(const struct cli *c, struct side *a, struct side *b,
 
 /* ---- the report ---- */
 
+/* What is known of a tensor of A and its counterpart in B. */
+struct pair {
+	const struct tensor *b; /* NULL: there is none */
+	struct difference d;
+};
+
 struct report {
+	struct view *x, *y;
+	struct tolerance tolerance;
+	struct pair *pairs; /* [tensors of x] */
 	struct grid grid;
 	size_t nsame, ndiffering;
 };
@@ -137,61 +147,114 @@ static void add_missing(struct report *r, const char *what,
 
 /* At "3,17 (2 of 480)": its first index, how many of all elements. */
 static void add_difference(struct report *r, const struct tensor *a,
-			   const struct difference *d)
+			   struct difference *d)
 {
 	struct strbuf where = STRBUF_INIT;
-	struct strbuf x = d->a, y = d->b;
 
 	compare_add_index(&where, a, d->first);
 	strbuf_addf(&where, " (%" PRIu64 " of %" PRIu64 ")", d->n,
 		    tensor_nelem(a));
-	add_row(r, "differs", a->name, &where, &x, &y);
+	add_row(r, "differs", a->name, &where, &d->a, &d->b);
 	strbuf_release(&where);
 }
 
-static int verify_pair(struct report *r, struct compare *cmp,
-		       const struct tensor *a, const struct tensor *b,
+/* What makes the values of two tensors incomparable, or NULL. */
+static const char *unlike(const struct tolerance *t, const struct tensor *a,
+			  const struct tensor *b)
+{
+	if (!tensor_has_dims(a, b->dims, b->ndim))
+		return "shape";
+	return a->dtype != b->dtype && !compare_across_types(t, a, b) ? "dtype"
+								      : NULL;
+}
+
+static int add_pair(void *ctx, size_t i, struct error *err)
+{
+	struct report *r = ctx;
+	const struct tensor *a = &view_tensors(r->x)->v[i];
+	struct pair *p = &r->pairs[i];
+	const char *what = p->b ? unlike(&r->tolerance, a, p->b) : "missing";
+
+	(void)err; /* the grid remembers */
+	if (what)
+		add_missing(r, what, a, p->b);
+	else if (p->d.n)
+		add_difference(r, a, &p->d);
+	else
+		r->nsame++;
+	return 0;
+}
+
+static void add_extra(struct report *r)
+{
+	const struct tensor_set *a = view_tensors(r->x);
+	const struct tensor_set *b = view_tensors(r->y);
+
+	for (size_t i = 0; i < b->n; i++)
+		if (!tensor_set_find(a, b->v[i].name))
+			add_missing(r, "extra", NULL, &b->v[i]);
+}
+
+/* ---- by threads ---- */
+
+struct verifier {
+	const struct report *r;
+	struct compare cmp;
+};
+
+static void end(void *state)
+{
+	struct verifier *k = state;
+
+	compare_release(&k->cmp);
+	free(k);
+}
+
+static void *begin(void *ctx)
+{
+	struct report *r = ctx;
+	struct verifier *k = calloc(1, sizeof(*k));
+
+	if (!k)
+		return NULL;
+	k->r = r;
+	if (compare_init(&k->cmp, r->x, r->y, &r->tolerance))
+		return k;
+	end(k);
+	return NULL;
+}
+
+static int verify_pair(void *state, size_t i, struct crew *crew,
 		       struct error *err)
 {
-	struct difference d = {.n = 0};
-	int ret;
+	struct verifier *k = state;
+	const struct tensor *a = &view_tensors(k->r->x)->v[i];
+	struct pair *p = &k->r->pairs[i];
+	int ret = 0;
 
-	if (!tensor_has_dims(a, b->dims, b->ndim)) {
-		add_missing(r, "shape", a, b);
-		return 0;
-	}
-	if (a->dtype != b->dtype && !compare_across_types(cmp, a, b)) {
-		add_missing(r, "dtype", a, b);
-		return 0;
-	}
-	ret = compare(cmp, a, b, &d, err);
-	if (!ret && d.n)
-		add_difference(r, a, &d);
-	else if (!ret)
-		r->nsame++;
-	strbuf_release(&d.a);
-	strbuf_release(&d.b);
+	p->b = tensor_set_find(view_tensors(k->r->y), a->name);
+	if (p->b && !unlike(&k->r->tolerance, a, p->b))
+		ret = compare(&k->cmp, a, p->b, &p->d, err);
+	crew_did(crew, a->nbytes);
 	return ret;
 }
 
-static int verify_all(struct report *r, struct compare *cmp,
-		      const struct view *x, const struct view *y,
-		      struct error *err)
+static int verify_all(struct report *r, struct error *err)
 {
-	const struct tensor_set *a = view_tensors(x), *b = view_tensors(y);
-	int ret = 0;
+	struct each each = {view_tensors(r->x)->n, r,	       begin, end,
+			    verify_pair,	   add_pair};
+	int ret;
 
-	for (size_t i = 0; i < a->n && !ret; i++) {
-		const struct tensor *t = tensor_set_find(b, a->v[i].name);
-
-		if (t)
-			ret = verify_pair(r, cmp, &a->v[i], t, err);
-		else
-			add_missing(r, "missing", &a->v[i], NULL);
+	r->pairs = calloc(each.n + 1, sizeof(*r->pairs));
+	if (!r->pairs)
+		return error_nomem(err);
+	ret = each_run(&each, cli_nbytes(r->x), err);
+	add_extra(r);
+	for (size_t i = 0; i < each.n; i++) {
+		strbuf_release(&r->pairs[i].d.a);
+		strbuf_release(&r->pairs[i].d.b);
 	}
-	for (size_t i = 0; i < b->n && !ret; i++)
-		if (!tensor_set_find(a, b->v[i].name))
-			add_missing(r, "extra", NULL, &b->v[i]);
+	free(r->pairs);
 	return ret;
 }
 
@@ -217,19 +280,17 @@ static int verify(const struct cli *c, struct view *x, struct view *y,
 {
 	static const char *const heads[] = {"what", "name", "first index", "A",
 					    "B"};
-	struct report r = {.grid = {.ncolumns = 5}};
-	struct compare cmp;
-	int ret = compare_init(&cmp, x, y, c->atol, c->rtol, err);
+	struct report r = {.x = x, .y = y, .grid = {.ncolumns = 5}};
+	int ret = tolerance_parse(&r.tolerance, c->atol, c->rtol, err);
 
 	grid_heads(&r.grid, heads);
 	if (!ret)
-		ret = verify_all(&r, &cmp, x, y, err);
+		ret = verify_all(&r, err);
 	if (!ret && r.ndiffering)
 		ret = grid_print(&r.grid, c->tsv, err);
 	if (!ret)
 		ret = print_end(&r, err);
 	grid_release(&r.grid);
-	compare_release(&cmp);
 	return ret ? ret : r.ndiffering > 0;
 }
 

@@ -73,6 +73,20 @@ verify 2 'a source that is not there' "$MODEL" "$tmp/nowhere"
 verify 1 'a tolerance that is no number' "$MODEL" "$MODEL" --atol=x
 equal 'is a wrong command line' 1 "$(grep -c 'such as 1e-6' "$tmp/err")"
 
+# ---- long ones say how far they are, on a terminal
+if has script; then
+	for command in stat hash "verify $MODEL"; do
+		script -qc "'$WCONV' $command '$MODEL' >/dev/null" /dev/null |
+			tr '\r' '\n' >"$tmp/shown"
+		check "${command%% *}: progress, with rate and time left" \
+			grep -q '^100 %  .*/s  0:00 left' "$tmp/shown"
+	done
+else
+	skip 'progress on a terminal' 'script is missing'
+fi
+"$WCONV" hash "$MODEL" >"$tmp/out" 2>"$tmp/err"
+equal 'and nothing elsewhere' '' "$(cat "$tmp/err")"
+
 # ---- stat
 if has python3; then
 	mkdir "$tmp/npy"

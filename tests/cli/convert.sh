@@ -260,6 +260,8 @@ equal 'a directory that may not be written: one sentence' \
 if is_root && mount -t tmpfs -o size=4m wconv-test "$mnt" 2>/dev/null; then
 	refuses 'no room: how much is missing is said first' 6 'are missing' \
 		"$tmp/model" "$mnt/x.ckpt"
+	refuses 'no room for a new directory' 6 'are missing' \
+		"$tmp/model" "$mnt/new"
 	equal 'no room: nothing was written' '' "$(ls -A "$mnt")"
 	umount "$mnt"
 else
