@@ -294,14 +294,13 @@ static int take_all(struct plan_builder *b, uint32_t *unmapped, size_t *n)
 	return 0;
 }
 
-static int note_passed(struct plan_builder *b, const uint32_t *v, size_t n)
+static void note_passed(struct plan_builder *b, const uint32_t *v, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		strbuf_adds(&b->plan->notes, "passed through, no rule: ");
 		strbuf_add_shown(&b->plan->notes, b->src->v[v[i]].name);
 		strbuf_addc(&b->plan->notes, '\n');
 	}
-	return b->plan->notes.failed ? error_nomem(b->err) : 0;
 }
 
 /*
@@ -402,16 +401,15 @@ static int build(struct plan_builder *b)
 	ret = take_all(b, unmapped, &n);
 	if (!ret && n && !b->o->partial)
 		ret = refuse_unmapped(b, unmapped, n);
-	if (!ret)
-		ret = note_passed(b, unmapped, n);
-	if (!ret)
+	if (!ret) {
+		note_passed(b, unmapped, n);
 		ret = check_families(b);
+	}
 	if (!ret && !b->o->partial && !b->scope->adapter && !b->scope->template)
 		ret = plan_check_needs(b);
 	if (!ret) {
 		plan_add_notes(b);
-		ret = b->plan->notes.failed ? error_nomem(b->err)
-					    : plan_add_copies(b);
+		ret = plan_add_copies(b);
 	}
 	if (!ret && b->scope->template)
 		ret = template_check(b);
@@ -437,7 +435,8 @@ int plan_make(struct plan *p, const struct scope *scope,
 	b.used = calloc(b.src->n + 1, sizeof(*b.used));
 	b.seen = calloc(b.src->n + 1, sizeof(*b.seen));
 	ret = b.used && b.seen ? build(&b) : error_nomem(err);
-	if (b.scratch.failed) /* a name that was not worked out for that */
+	/* a name that was not worked out, a note that was not taken */
+	if (b.scratch.failed || p->notes.failed)
 		ret = error_nomem(err);
 	free(b.used);
 	free(b.seen);

@@ -40,9 +40,6 @@ int cli_convert_weight(char **argv, struct error *err);
 /* Open the view of args[0], printing its warnings to standard error. */
 int cli_open(const struct cli *c, struct view **out, struct error *err);
 
-/* Bytes of all tensors of the view. */
-uint64_t cli_nbytes(const struct view *v);
-
 /* list --tree; s is sorted by name. */
 struct selection;
 int cli_print_tree(const struct view *v, const struct selection *s, bool tsv,

@@ -104,7 +104,9 @@ int cli_hash(const struct cli *c, struct error *err)
 	if (!ret) {
 		each.n = view_tensors(h.v)->n;
 		h.digests = calloc(each.n + 1, sizeof(*h.digests));
-		ret = h.digests ? each_run(&each, cli_nbytes(h.v), err)
+		ret = h.digests ? each_run(&each,
+					   tensor_set_nbytes(view_tensors(h.v)),
+					   err)
 				: error_nomem(err);
 	}
 	free(h.digests);

@@ -40,16 +40,6 @@ int cli_write(const void *p, size_t n, struct error *err)
 	return 0;
 }
 
-uint64_t cli_nbytes(const struct view *v)
-{
-	const struct tensor_set *set = view_tensors(v);
-	uint64_t n = 0;
-
-	for (size_t i = 0; i < set->n; i++)
-		n += set->v[i].nbytes;
-	return n;
-}
-
 /* ---- cat ---- */
 
 /* OFF:LEN; without --range everything. */

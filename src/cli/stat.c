@@ -209,7 +209,9 @@ int cli_stat(const struct cli *c, struct error *err)
 	if (!ret) {
 		each.n = view_tensors(m.v)->n;
 		m.stats = calloc(each.n + 1, sizeof(*m.stats));
-		ret = m.stats ? each_run(&each, cli_nbytes(m.v), err)
+		ret = m.stats ? each_run(&each,
+					 tensor_set_nbytes(view_tensors(m.v)),
+					 err)
 			      : error_nomem(err);
 	}
 	if (!ret)

@@ -241,14 +241,14 @@ static int verify_pair(void *state, size_t i, struct crew *crew,
 
 static int verify_all(struct report *r, struct error *err)
 {
-	struct each each = {view_tensors(r->x)->n, r,	       begin, end,
+	struct each each = {view_tensors(r->x)->n, r,	    begin, end,
 			    verify_pair,	   add_pair};
 	int ret;
 
 	r->pairs = calloc(each.n + 1, sizeof(*r->pairs));
 	if (!r->pairs)
 		return error_nomem(err);
-	ret = each_run(&each, cli_nbytes(r->x), err);
+	ret = each_run(&each, tensor_set_nbytes(view_tensors(r->x)), err);
 	add_extra(r);
 	for (size_t i = 0; i < each.n; i++) {
 		strbuf_release(&r->pairs[i].d.a);

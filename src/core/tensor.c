@@ -286,6 +286,15 @@ const struct tensor *tensor_set_find(const struct tensor_set *set,
 	return slot->place ? &set->v[slot->place - 1] : NULL;
 }
 
+uint64_t tensor_set_nbytes(const struct tensor_set *set)
+{
+	uint64_t n = 0;
+
+	for (size_t i = 0; i < set->n; i++)
+		n += set->v[i].nbytes;
+	return n;
+}
+
 int tensor_set_drop(struct tensor_set *set, const bool *gone)
 {
 	struct tensor_set fresh = TENSOR_SET_INIT;

@@ -146,6 +146,9 @@ int tensor_set_add(struct tensor_set *set, const struct tensor *t);
 const struct tensor *tensor_set_find(const struct tensor_set *set,
 				     struct str name);
 
+/* Bytes of all of them. */
+uint64_t tensor_set_nbytes(const struct tensor_set *set);
+
 /* Put v[order[i]] at place i; order is a permutation. 0 or -ENOMEM. */
 int tensor_set_reorder(struct tensor_set *set, const uint32_t *order);
 

@@ -9,15 +9,6 @@
 #include "view/memory.h"
 #include "view/view_priv.h"
 
-static uint64_t data_nbytes(const struct tensor_set *set)
-{
-	uint64_t n = 0;
-
-	for (size_t i = 0; i < set->n; i++)
-		n += set->v[i].nbytes;
-	return n;
-}
-
 /*
  * load_checkpoint reads the whole file and copies each parameter out of it: 2 x
  * the size, and once more for tensors that it joins from 512 MiB slices
@@ -40,7 +31,7 @@ static void add_source(const struct view *v, struct strbuf *sb)
 	strbuf_addf(sb, "source: %s, %zu tensors in %zu file%s, ",
 		    v->opt.source, set->n, set->nsources,
 		    set->nsources == 1 ? "" : "s");
-	strbuf_add_size(sb, data_nbytes(set));
+	strbuf_add_size(sb, tensor_set_nbytes(set));
 	strbuf_addc(sb, '\n');
 	strbuf_addstr(sb, strbuf_str(&v->source.notes));
 	if (v->nscaled)
@@ -106,7 +97,7 @@ static void add_target(const struct view *v, struct strbuf *sb)
 	for (size_t i = 0; i < set->n; i++)
 		ncast += set->v[i].recipe == RECIPE_CAST;
 	strbuf_addf(sb, "shown: %zu tensors, ", set->n);
-	strbuf_add_size(sb, data_nbytes(set));
+	strbuf_add_size(sb, tensor_set_nbytes(set));
 	strbuf_addf(sb, ", in %zu shard%s", v->nshards,
 		    v->nshards == 1 ? "" : "s");
 	if (ncast)
@@ -133,20 +124,25 @@ static const char no_config[] =
 	"there is no config.json, and the rules do not say what is in it: "
 	"--config=FILE names one\n";
 
-static void add_supplied(const struct view *v, struct strbuf *sb)
+static void add_missing(const struct view *v, struct strbuf *sb)
 {
 	if (v->lacks_config)
 		strbuf_adds(sb, no_config);
-	if (!v->supplied.len)
-		return;
-	strbuf_adds(sb, "config.json is made from the rules and the tensors");
 	if (v->missing.len)
 		strbuf_addf(sb,
-			    "; it lacks what they do not tell: %.*s (--set "
-			    "KEY=VALUE adds one, --config=FILE names a whole "
-			    "one)",
+			    "config.json lacks what no tensor tells: %.*s; "
+			    "--set KEY=VALUE adds one, --config=FILE names a "
+			    "whole one\n",
 			    STR_ARG(strbuf_str(&v->missing)));
-	strbuf_addc(sb, '\n');
+}
+
+static void add_supplied(const struct view *v, struct strbuf *sb)
+{
+	if (v->supplied.len)
+		strbuf_adds(
+			sb,
+			"config.json is made from the rules and the tensors\n");
+	add_missing(v, sb);
 }
 
 /* A line that ends in a name. */
@@ -204,14 +200,21 @@ static void add_copies(const struct view *v, struct strbuf *sb)
 	}
 }
 
+static const char *why_dropped(const struct rule *r)
+{
+	if (!r)
+		return "dropped, the template wants it not: ";
+	return r->copy_of[0].nparts || r->copy_of[1].nparts
+		       ? "dropped, another has its bytes: "
+		       : "dropped, has no counterpart: ";
+}
+
 static void add_dropped(const struct view *v, struct strbuf *sb)
 {
 	for (size_t i = 0; i < v->plan.ndropped; i++) {
 		const struct dropped *d = &v->plan.dropped[i];
 
-		add_named(sb,
-			  d->rule ? "dropped, has no counterpart: "
-				  : "dropped, the template wants it not: ",
+		add_named(sb, why_dropped(d->rule),
 			  v->source.tensors.v[d->source].name);
 	}
 }
@@ -223,7 +226,7 @@ static int write_summary(struct view *v, struct error *err)
 
 	strbuf_addf(&sb, "%s: %.*s, %zu tensors, ", v->opt.source,
 		    STR_ARG(rules), v->plan.target.n);
-	strbuf_add_size(&sb, data_nbytes(&v->plan.target));
+	strbuf_add_size(&sb, tensor_set_nbytes(&v->plan.target));
 	v->summary = sb.failed ? NULL : strdup(sb.p);
 	strbuf_release(&sb);
 	return v->summary ? 0 : error_nomem(err);
@@ -239,14 +242,7 @@ static void write_warnings(struct view *v)
 			    "%zu tensors have no rule and are shown "
 			    "as they are (.wconvfs/report.txt lists them)\n",
 			    v->plan.npassed);
-	if (v->lacks_config)
-		strbuf_adds(sb, no_config);
-	if (v->missing.len)
-		strbuf_addf(sb,
-			    "config.json lacks what no tensor tells: %.*s; "
-			    "--set KEY=VALUE adds one, --config=FILE names a "
-			    "whole one\n",
-			    STR_ARG(strbuf_str(&v->missing)));
+	add_missing(v, sb);
 	if (!v->ckpt || 2 * v->ckpt->nbytes <= limit)
 		return;
 	strbuf_adds(sb, "load_checkpoint of model.ckpt will want ");

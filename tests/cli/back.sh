@@ -123,6 +123,10 @@ equal '... to MindSpore too' 'adam_m.x epoch_num flag lr ' \
 		grep -x -e adam_m.x -e epoch_num -e flag -e lr | sort |
 		tr '\n' ' ')"
 
+equal 'a copy is left out for that, and the report says so' 2 \
+	"$("$WCONV" cat tests/golden/deepseek3/hf .wconvfs/report.txt |
+		grep -c '^dropped, another has its bytes: model\.layers\.3')"
+
 # ---- tied tensors
 head='lm_head.weight'
 for tie in auto emit drop; do
