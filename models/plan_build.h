@@ -25,6 +25,7 @@ struct plan_builder {
 	struct strbuf scratch;
 	struct members members;
 	size_t cap;	/* of plan->origins */
+	size_t ntried;	/* targets, made or found to be there */
 	bool *used;	/* [src->n] a rule has taken it */
 	uint32_t *seen; /* [src->n] members of a ranged family, at its first */
 };

@@ -7,9 +7,36 @@
 #include "core/checked.h"
 #include "models/plan_build.h"
 
+/*
+ * More targets than sources, and this, are no model: a range of the table, or a
+ * number of config.json, says so.
+ */
+#define MAX_ADDED (UINT32_C(1) << 20)
+
 static struct arena *arena_of(struct plan_builder *b)
 {
 	return &b->plan->target.arena;
+}
+
+/* Sources and the targets that may be made beyond their number. */
+static size_t most_targets(const struct plan_builder *b)
+{
+	return b->src->n + MAX_ADDED;
+}
+
+static int refuse_many(struct plan_builder *b, struct str name)
+{
+	return error_set(b->err, ERR_MAPPING,
+			 "over %zu tensors would be made, the last of them "
+			 "from %.*s: look at the ranges of the table, and at "
+			 "the numbers of config.json that they are made of",
+			 most_targets(b), STR_ARG(name));
+}
+
+/* Count one more target, made of the source or target of that name. */
+static int count(struct plan_builder *b, struct str name)
+{
+	return b->ntried++ < most_targets(b) ? 0 : refuse_many(b, name);
 }
 
 /* Append t with its origin; its name is copied. */
@@ -186,9 +213,11 @@ static int push_target(struct plan_builder *b, const struct making *mk,
 		       unsigned k, const struct binding *at, struct tensor t)
 {
 	struct origin from = mk->from;
-	int ret = fill_target_name(b, mk->m, k, at, &t.name);
+	int ret = count(b, mk->in[0]->name);
 	enum dtype to;
 
+	if (!ret)
+		ret = fill_target_name(b, mk->m, k, at, &t.name);
 	if (!ret) {
 		to = type_wanted(b, t.name, &b->src->v[from.sources[0]],
 				 (enum dtype)t.dtype);
@@ -231,8 +260,9 @@ static int push_slices(struct plan_builder *b, const struct making *mk,
 	int ret = stack ? 0 : error_nomem(b->err);
 
 	for (unsigned f = 0; f < nfront && !ret; f++) {
-		n *= whole->dims[f];
 		ret = check_length(b, mk, front[f], whole->dims[f]);
+		if (!ret && mul_overflows(n, whole->dims[f], &n))
+			ret = refuse_many(b, whole->name);
 	}
 	if (!ret)
 		*stack = *whole;
@@ -366,9 +396,10 @@ static int copy_one(struct plan_builder *b, const struct rule *r, size_t k,
 	struct expr_env look = space_env(rule_space(b->scope, r));
 	struct tensor t = b->plan->target.v[k];
 	struct origin from = b->plan->origins[k];
+	int ret = count(b, t.name);
 
-	if (!match_conds(b->scope, r, bound, &b->scratch))
-		return 0;
+	if (ret || !match_conds(b->scope, r, bound, &b->scratch))
+		return ret;
 	strbuf_reset(&b->scratch);
 	if (!name_fill(&r->names[to][0], &r->caps, &look, bound, &b->scratch))
 		return error_set(b->err, ERR_MAPPING,

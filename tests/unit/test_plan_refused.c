@@ -150,6 +150,37 @@ START_TEST(copy_whose_range_is_unknown_is_refused)
 }
 END_TEST
 
+/* Else a number of a file decides how long one waits, for how much memory. */
+START_TEST(copies_beyond_any_model_are_refused)
+{
+	load("`axes`: {`e`: `n`}, `rules`: [[`a`, `b`], [``, `c.{e} = b`]]");
+	model_config(&m, "{`n`: 2000000000}");
+	model_add(&m, "a", DT_F32, "2");
+	check_refused(0, ERR_MAPPING,
+		      "over 1048577 tensors would be made, the last of them "
+		      "from b: look at the ranges of the table, and at the "
+		      "numbers of config.json that they are made of");
+}
+END_TEST
+
+START_TEST(slices_beyond_any_model_are_refused)
+{
+	load("`rules`: [[`a`, `b.{e}`, `e c -> c`]]");
+	model_add(&m, "a", DT_F32, "2000000000x0");
+	check_says("over 1048577 tensors would be made, the last of them from "
+		   "a: ");
+}
+END_TEST
+
+START_TEST(slices_whose_number_overflows_are_refused)
+{
+	load("`rules`: [[`a`, `b.{e}.{f}`, `e f c -> c`]]");
+	model_add(&m, "a", DT_F32, "4294967296x4294967296x0");
+	check_says("over 1048577 tensors would be made, the last of them from "
+		   "a: ");
+}
+END_TEST
+
 START_TEST(target_name_without_a_value_is_refused)
 {
 	load("`rules`: [[`a.{i}`, `b.{i+L}`], [`c.{i}`, `d.{i-1}`]]");
@@ -499,6 +530,9 @@ Suite *suite_plan_refused(void)
 		missing_part_of_a_range_is_listed_in_any_shape,
 		long_list_of_missing_names_is_cut,
 		copy_whose_range_is_unknown_is_refused,
+		copies_beyond_any_model_are_refused,
+		slices_beyond_any_model_are_refused,
+		slices_whose_number_overflows_are_refused,
 		target_name_without_a_value_is_refused,
 		two_sources_for_one_target_are_refused,
 		passed_name_does_not_replace_a_target,
