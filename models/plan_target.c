@@ -18,25 +18,18 @@ static struct arena *arena_of(struct plan_builder *b)
 	return &b->plan->target.arena;
 }
 
-/* Sources and the targets that may be made beyond their number. */
-static size_t most_targets(const struct plan_builder *b)
+/* Count one more target, made of the source or target of that name. */
+static int count(struct plan_builder *b, struct str name)
 {
-	return b->src->n + MAX_ADDED;
-}
+	size_t most = b->src->n + MAX_ADDED;
 
-static int refuse_many(struct plan_builder *b, struct str name)
-{
+	if (b->ntried++ < most)
+		return 0;
 	return error_set(b->err, ERR_MAPPING,
 			 "over %zu tensors would be made, the last of them "
 			 "from %.*s: look at the ranges of the table, and at "
 			 "the numbers of config.json that they are made of",
-			 most_targets(b), STR_ARG(name));
-}
-
-/* Count one more target, made of the source or target of that name. */
-static int count(struct plan_builder *b, struct str name)
-{
-	return b->ntried++ < most_targets(b) ? 0 : refuse_many(b, name);
+			 most, STR_ARG(name));
 }
 
 /* Append t with its origin; its name is copied. */
@@ -260,9 +253,8 @@ static int push_slices(struct plan_builder *b, const struct making *mk,
 	int ret = stack ? 0 : error_nomem(b->err);
 
 	for (unsigned f = 0; f < nfront && !ret; f++) {
+		n *= whole->dims[f];
 		ret = check_length(b, mk, front[f], whole->dims[f]);
-		if (!ret && mul_overflows(n, whole->dims[f], &n))
-			ret = refuse_many(b, whole->name);
 	}
 	if (!ret)
 		*stack = *whole;

@@ -102,6 +102,11 @@ static int take_axis(struct table_loader *l, const cJSON *j, struct axis *a)
 	if (ret)
 		return ret;
 	a->nalts = (unsigned)n;
+	for (unsigned k = 0; k < a->nalts; k++)
+		if (expr_has(a->alts[k], 0).p)
+			return table_bad(l, "axis %s: has is for conditions, "
+					    "here count NAME tells",
+					 j->string);
 	return n ? 0 : table_bad(l, "axis %s has no expressions", j->string);
 }
 

@@ -161,6 +161,23 @@ echo '{"model_type": "deepseek_v4"}' >"$tmp/v4/config.json"
 refuses 'a model without a mapping, by config.json' 3 \
 	'deepseek4: there is no converter' list "$tmp/v4"
 
+# ---- what is taken for granted
+v3=$golden/deepseek3-bmm-nomtp
+sed 's/"num_nextn_predict_layers": 0/"num_nextn_predict_layers": 1/' \
+	$v3/hf/config.json >"$tmp/nextn.json"
+for side in hf ms; do
+	equal "layers that predict further tokens are missing: said, $side" \
+		'assumed: config.json counts layers that predict further' \
+		"$(wconv cat --config="$tmp/nextn.json" --model=deepseek3 \
+			$v3/$side .wconvfs/report.txt |
+			grep -o 'assumed: .* further')"
+done
+infer='--model=deepseekv3 --set=layout=mcore-infer'
+equal '... and that a network has none for them' \
+	"$(grep -c '^model[.]layers[.]3[.]' $golden/deepseekv3/hf.tsv)" \
+	"$(wconv cat $infer $golden/deepseekv3/hf .wconvfs/report.txt |
+		grep -c 'dropped, has no counterpart: model[.]layers[.]3[.]')"
+
 # ---- the command line
 wconv --help >"$tmp/help"
 equal '--help succeeds' 0 $?

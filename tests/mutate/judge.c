@@ -5,7 +5,8 @@
  * Standard input has a line for each: TABLE, what was done, and the table's
  * JSON, with tabs between. A table is noticed that cannot be read, in which
  * check-rules finds something wrong, or under which a case of the table of
- * that name no longer gives the tensors that its .tsv says; or gives tensors of
+ * that name no longer gives the tensors that its .tsv says, or takes other
+ * things for granted than under the table as it is; or gives tensors of
  * these names and shapes though a number of its config.json is made to lie, or
  * not though one is left out, where the table as it is knows better. The others
  * are printed, as TABLE and what was done.
@@ -45,11 +46,12 @@ struct golden {
 	struct side_choice side;
 	char **want; /* [nwant] lines of the .tsv, sorted */
 	size_t nwant;
+	char *notes; /* of the plan under the table as it is; NULL: not yet */
 };
 
 /* A case under another config.json. */
 struct variant {
-	const struct golden *g;
+	struct golden *g;
 	struct config *config;
 	bool passes; /* under the table as it is */
 };
@@ -282,8 +284,18 @@ static int make_plan(const struct golden *g, const struct config *config,
 	return ret ? ret : plan_make(plan, scope, &o, err);
 }
 
+/* The first plan of a case, by the table as it is, says what others must. */
+static bool says_the_same(struct golden *g, const struct plan *plan)
+{
+	const char *notes = plan->notes.len ? plan->notes.p : "";
+
+	if (!g->notes)
+		g->notes = strdup(notes);
+	return strcmp(g->notes, notes) == 0;
+}
+
 /* Whether the case comes out under the table as its .tsv says, or not. */
-static bool passes(const struct golden *g, const struct config *config,
+static bool passes(struct golden *g, const struct config *config,
 		   const struct table *t, bool bytes)
 {
 	struct error err = ERROR_INIT;
@@ -293,6 +305,8 @@ static bool passes(const struct golden *g, const struct config *config,
 	bool same = given(g, TSV) ? !ret && gives_all(g, t, &plan.target, bytes)
 				  : ret && ret != -ENOMEM;
 
+	if (same && !ret && bytes)
+		same = says_the_same(g, &plan);
 	plan_release(&plan);
 	scope_release(&scope);
 	error_release(&err);
@@ -301,7 +315,7 @@ static bool passes(const struct golden *g, const struct config *config,
 
 /* ---- config.json made to lie ---- */
 
-static void add_variant(const struct golden *g, const cJSON *root)
+static void add_variant(struct golden *g, const cJSON *root)
 {
 	char *text = cJSON_PrintUnformatted(root);
 	struct error err = ERROR_INIT;
@@ -320,7 +334,7 @@ static void add_variant(const struct golden *g, const cJSON *root)
  * Each number one more, each truth the other, and each key without a value; so
  * in its objects.
  */
-static void add_variants(const struct golden *g, const cJSON *root, cJSON *in)
+static void add_variants(struct golden *g, const cJSON *root, cJSON *in)
 {
 	for (cJSON *e = in->child; e; e = e->next) {
 		double was = e->valuedouble;
@@ -343,7 +357,7 @@ static void add_variants(const struct golden *g, const cJSON *root, cJSON *in)
 	}
 }
 
-static void vary(const struct golden *g)
+static void vary(struct golden *g)
 {
 	const char *path = given(g, CONFIG) ? given(g, CONFIG)
 					    : g->source.config_path;

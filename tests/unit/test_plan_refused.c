@@ -172,15 +172,6 @@ START_TEST(slices_beyond_any_model_are_refused)
 }
 END_TEST
 
-START_TEST(slices_whose_number_overflows_are_refused)
-{
-	load("`rules`: [[`a`, `b.{e}.{f}`, `e f c -> c`]]");
-	model_add(&m, "a", DT_F32, "4294967296x4294967296x0");
-	check_says("over 1048577 tensors would be made, the last of them from "
-		   "a: ");
-}
-END_TEST
-
 START_TEST(target_name_without_a_value_is_refused)
 {
 	load("`rules`: [[`a.{i}`, `b.{i+L}`], [`c.{i}`, `d.{i-1}`]]");
@@ -532,7 +523,6 @@ Suite *suite_plan_refused(void)
 		copy_whose_range_is_unknown_is_refused,
 		copies_beyond_any_model_are_refused,
 		slices_beyond_any_model_are_refused,
-		slices_whose_number_overflows_are_refused,
 		target_name_without_a_value_is_refused,
 		two_sources_for_one_target_are_refused,
 		passed_name_does_not_replace_a_target,

@@ -240,6 +240,8 @@ static const struct {
 	{"{`model`: `t`, `axes`: [`x`]}", "\"axes\" must be an object"},
 	{"{`model`: `t`, `axes`: 5}", "\"axes\" must be an object"},
 	{"{`model`: `t`, `axes`: {`N`: []}}", "axis N has no expressions"},
+	{"{`model`: `t`, `axes`: {`N`: `1 if has a`}}",
+	 "axis N: has is for conditions, here count NAME tells"},
 	{"{`model`: `t`, `axes`: {`N`: [`a`, `a *`]}}",
 	 "N: the expression \"a *\": a value is missing"},
 	{"{`model`: `t`, `axes`: {`N`: 2.5}}",

@@ -6,6 +6,7 @@ import json
 import os
 import struct
 import sys
+from fnmatch import fnmatch
 
 import numpy as np
 
@@ -84,8 +85,41 @@ def case(name, config, options, hf, ms, model="-"):
     one_way(f"{name}-back", config, options, ms, hf, True, model)
 
 
-def refused(name, config, options, source, to, model):
+def refused(name, config, options, source, to, model="-"):
     one_way(name, config, options, source, None, to, model)
+
+
+def broken(name, config, options, source, to, model="-", lacks=(), wider=(),
+           taller=()):
+    """Without one of the tensors that it lacks, or with those of names like
+    one of wider or taller by a column or a row more than config.json says, the
+    source must be refused."""
+    for k in lacks:
+        refused(f"{name}-lacks-{k}", config, options, without(source, k), to,
+                model)
+    for axis, likes in (-1, wider), (0, taller):
+        for k, like in enumerate(likes):
+            its = {x: np.concatenate([a, a.take([0], axis)], axis)
+                   for x, a in source.items() if fnmatch(x, like)}
+            refused(f"{name}{axis}-{k}", config, options, {**source, **its},
+                    to, model)
+
+
+def mixed(a, b, like):
+    """The tensors of a, but those of names like that, of which b has others."""
+    return {**{k: x for k, x in a.items() if not fnmatch(k, like)},
+            **{k: x for k, x in b.items() if fnmatch(k, like)}}
+
+
+def layouts(name, config, hf, made, model="-"):
+    """made: options, and what they make of hf. None takes another's for its
+    own."""
+    for k, (options, ms) in enumerate(made.items()):
+        case(f"{name}-{k}", config, options, hf, ms, model)
+        for i, other in enumerate(made.values()):
+            if other.keys() != ms.keys():
+                refused(f"{name}-{k}-not-{i}", config, options, other, True,
+                        model)
 
 
 def without(tensors, *names):
