@@ -23,6 +23,7 @@
 #include <string.h>
 #include <sys/statvfs.h>
 
+#include "core/prefetch.h"
 #include "fs/readonly.h"
 
 /* What one READ can ask for under libfuse's default max_write. */
@@ -91,6 +92,7 @@ static struct worker *worker_new(struct fs *fs)
 		free(w);
 		return NULL;
 	}
+	w->rd.prefetch = fs->prefetch;
 	if (pthread_setspecific(fs->workers, w)) {
 		worker_free(w);
 		return NULL;
@@ -515,6 +517,8 @@ int fs_init(struct fs *fs, struct view *v)
 		    __builtin_add_overflow(fs->nbytes, ns.nbytes, &fs->nbytes))
 			fs->nbytes = UINT64_MAX;
 	pthread_mutex_init(&fs->lock, NULL);
+	/* without memory for it sources are read when they are asked for */
+	fs->prefetch = prefetch_new();
 	return -pthread_key_create(&fs->workers, worker_free);
 }
 
@@ -524,6 +528,7 @@ void fs_release(struct fs *fs)
 	worker_free(pthread_getspecific(fs->workers));
 	pthread_setspecific(fs->workers, NULL);
 	pthread_key_delete(fs->workers);
+	prefetch_free(fs->prefetch);
 	while (fs->handles)
 		handle_put(fs, fs->handles);
 	pthread_mutex_destroy(&fs->lock);

@@ -30,6 +30,7 @@ struct fs {
 	pthread_key_t workers;	/* a struct worker for each thread */
 	pthread_mutex_t lock;	/* of handles; taken by open and release only */
 	struct handle *handles; /* open files */
+	struct prefetch *prefetch;
 };
 
 /* The session's userdata is the struct fs. */

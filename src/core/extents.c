@@ -30,8 +30,8 @@ int extents_read(const struct tensor *t, uint64_t off, size_t n, void *buf,
 		const struct extent_part *p = &e->parts[i];
 		uint64_t end = i + 1 < e->n ? e->parts[i + 1].at : t->nbytes;
 		size_t take = min_size(end - off, n);
-		int err = source_read(p->src, p->off + (off - p->at), take, out,
-				      rd->uncached);
+		int err = reader_read(rd, p->src, p->off + (off - p->at), take,
+				      out);
 
 		if (err)
 			return err;

@@ -5,6 +5,8 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "core/prefetch.h"
+
 int reader_init(struct reader *rd, size_t nrender, struct stats *stats,
 		struct tile_cache *tiles)
 {
@@ -17,6 +19,15 @@ int reader_init(struct reader *rd, size_t nrender, struct stats *stats,
 		return 0;
 	reader_release(rd);
 	return -ENOMEM;
+}
+
+int reader_read(struct reader *rd, struct source *s, uint64_t off, size_t n,
+		void *buf)
+{
+	/* what is read ahead stays in the page cache until it is read */
+	if (rd->prefetch && !rd->uncached)
+		prefetch_note(rd->prefetch, s, off, n);
+	return source_read(s, off, n, buf, rd->uncached);
 }
 
 void reader_release(struct reader *rd)

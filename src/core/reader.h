@@ -28,6 +28,8 @@
 /* Bytes of a tensor whose checksum is being computed. */
 #define READER_BLOCK (256u << 10)
 
+struct prefetch;
+struct source;
 struct tensor;
 struct tile_cache;
 
@@ -39,6 +41,7 @@ struct reader {
 	struct strbuf render;	  /* rendered bytes of one region */
 	struct stats *stats;	  /* shared; relaxed atomics */
 	struct tile_cache *tiles; /* shared, may be NULL: gather without */
+	struct prefetch *prefetch; /* shared, may be NULL: not told of reads */
 	bool uncached;		  /* large source reads leave no page cache */
 };
 
@@ -48,6 +51,10 @@ struct reader {
  */
 int reader_init(struct reader *rd, size_t nrender, struct stats *stats,
 		struct tile_cache *tiles);
+
+/* source_read for a reader: n bytes of s at off. */
+int reader_read(struct reader *rd, struct source *s, uint64_t off, size_t n,
+		void *buf);
 
 void reader_release(struct reader *rd);
 

@@ -142,6 +142,15 @@ int source_read(struct source *s, uint64_t off, size_t n, void *buf,
 	return 0;
 }
 
+bool source_touch(struct source *s, uint64_t off, size_t n, void *buf)
+{
+	struct iovec iov = {buf, 1};
+
+	if (preadv2(s->fd, &iov, 1, (off_t)(off + n - 1), RWF_NOWAIT) == 1)
+		return true;
+	return pread(s->fd, buf, n, (off_t)off) == (ssize_t)n;
+}
+
 size_t source_copy(struct source *s, uint64_t off, size_t n, int fd,
 		   uint64_t to)
 {

@@ -30,6 +30,9 @@ struct source {
 	atomic_bool logged;	    /* its one log line is out */
 	atomic_bool no_uncached;    /* its filesystem has no RWF_DONTCACHE */
 	atomic_uint_fast64_t nread; /* bytes read so far */
+	/* of prefetch.h: where its reader is, since how many bytes, and what
+	 * was read before it came there */
+	atomic_uint_fast64_t next, run, ahead;
 };
 
 /*
@@ -45,6 +48,13 @@ int source_open(struct source **out, const char *path, struct error *err);
  */
 int source_read(struct source *s, uint64_t off, size_t n, void *buf,
 		bool uncached);
+
+/*
+ * Have the kernel cache bytes [off, off+n), unless the last of them is there
+ * already. buf has room for n bytes; nothing may be read from it. False if
+ * they cannot be read: source_read then tells why.
+ */
+bool source_touch(struct source *s, uint64_t off, size_t n, void *buf);
 
 /*
  * Copy bytes [off, off+n) to offset `to` of the file fd inside the kernel.

@@ -67,8 +67,8 @@ int tensor_read(const struct tensor *t, uint64_t off, size_t n, void *buf,
 {
 	switch ((enum recipe)t->recipe) {
 	case RECIPE_EXTENT:
-		return source_read(t->extent.src, t->extent.off + off, n, buf,
-				   rd->uncached);
+		return reader_read(rd, t->extent.src, t->extent.off + off, n,
+				   buf);
 	case RECIPE_EXTENTS:
 		return extents_read(t, off, n, buf, rd);
 	case RECIPE_SCALED:

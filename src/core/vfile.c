@@ -178,8 +178,7 @@ static int region_read(const struct vfile *f, const struct region *r,
 	case REGION_TENSOR:
 		return tensor_read(r->tensor, r->from + skip, n, buf, rd);
 	case REGION_SOURCE:
-		return source_read(r->source, r->from + skip, n, buf,
-				   rd->uncached);
+		return reader_read(rd, r->source, r->from + skip, n, buf);
 	case REGION_CHECKSUM:
 		return checksum_read(r->checksum, skip, n, buf, rd);
 	case REGION_BYTES:
