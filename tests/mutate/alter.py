@@ -129,6 +129,9 @@ def other_groups(group, where):
         rest = {k: v for k, v in group.items() if k != "when"}
         yield f"{at}: without the condition", rest
         yield f"{at}: the condition is false", {**group, "when": "false"}
+    if "needed" in group:
+        rest = {k: v for k, v in group.items() if k != "needed"}
+        yield f"{at}: nothing is needed", rest
     if "use" in group:
         yield f"{at}: use {group['use']}: left out", {"rules": []}
     for done, rules in other_lists(group.get("rules", []), at):

@@ -126,6 +126,11 @@ def without(tensors, *names):
     return {k: v for k, v in tensors.items() if k not in names}
 
 
+def with_tie(options, tie):
+    """auto is the default, and not set."""
+    return " ".join([*options, *([] if tie == "auto" else [f"tie={tie}"])])
+
+
 def tied_cases(name, config, layout, hf, ms, auto):
     """Of a tied model: hf and ms without the head. auto: whether ms gets one
     by itself."""
@@ -133,21 +138,21 @@ def tied_cases(name, config, layout, hf, ms, auto):
     (head, its), (mine, embedding) = TIES[layout]
     whole_hf = {**hf, head: hf[its]}
     whole_ms = {**ms, mine: ms[embedding]}
-    options = f"layout={layout} " if layout in LAYOUTS.get(name, ()) else ""
+    options = [f"layout={layout}"] if layout in LAYOUTS.get(name, ()) else []
     by_itself = whole_ms if auto else ms
     for tie, full in (("auto", by_itself), ("emit", whole_ms), ("drop", ms)):
         for text, source in (("with", whole_hf), ("without", hf)):
             if tie == "auto" and text == "with" and not auto:
                 full = ms
             one_way(f"{name}-{layout}-{tie}-{text}", config,
-                    f"{options}tie={tie}", source, full, False)
+                    with_tie(options, tie), source, full, False)
     for tie, source, want in (
             ("auto", whole_ms, whole_hf), ("auto", ms, hf),
             ("emit", whole_ms, whole_hf), ("emit", ms, whole_hf),
             ("drop", whole_ms, hf), ("drop", ms, hf)):
         text = "with" if source is whole_ms else "without"
         one_way(f"{name}-{layout}-{tie}-{text}-back", config,
-                f"{options}tie={tie}", source, want, True)
+                with_tie(options, tie), source, want, True)
 
 
 HF_HEAD = ("lm_head.weight", "model.embed_tokens.weight")

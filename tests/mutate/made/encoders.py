@@ -3,7 +3,7 @@
 
 import numpy as np
 
-from case import case, new, one_way, refused
+from case import case, new, one_way, refused, with_tie
 from sides import Sides
 
 H, F, V, P = 8, 12, 9, 5
@@ -122,8 +122,9 @@ def tied_cases(name, config, m, head):
     """Of a model whose head MindSpore's network does not have."""
     whole = {**m.hf, **head}
     for tie, want in (("auto", m.hf), ("emit", whole), ("drop", m.hf)):
-        one_way(f"{name}-{tie}", config, f"tie={tie}", whole, m.ms, "ms")
-        one_way(f"{name}-{tie}-back", config, f"tie={tie}", m.ms, want, "hf")
+        options = with_tie([], tie)
+        one_way(f"{name}-{tie}", config, options, whole, m.ms, "ms")
+        one_way(f"{name}-{tie}-back", config, options, m.ms, want, "hf")
 
 
 def whisper():
