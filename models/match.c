@@ -72,17 +72,22 @@ static bool has_name(const void *ctx, unsigned k)
 	       tensor_set_find(e->s->src, strbuf_str(e->scratch));
 }
 
+bool match_cond(const struct scope *s, const struct rule *r, unsigned k,
+		const struct binding *b, struct strbuf *scratch)
+{
+	struct cond_env e = {s, r, &r->conds[k], b, scratch};
+	struct expr_env env = {
+		.lookup = lookup_cond, .has = has_name, .ctx = &e};
+
+	return value_true(expr_eval(r->conds[k].expr, &env));
+}
+
 bool match_conds(const struct scope *s, const struct rule *r,
 		 const struct binding *b, struct strbuf *scratch)
 {
-	for (unsigned k = 0; k < r->nconds; k++) {
-		struct cond_env e = {s, r, &r->conds[k], b, scratch};
-		struct expr_env env = {
-			.lookup = lookup_cond, .has = has_name, .ctx = &e};
-
-		if (!value_true(expr_eval(r->conds[k].expr, &env)))
+	for (unsigned k = 0; k < r->nconds; k++)
+		if (!match_cond(s, r, k, b, scratch))
 			return false;
-	}
 	return true;
 }
 

@@ -49,7 +49,11 @@ struct expr_env match_env(const struct scope *s);
 const struct space_scope *rule_space(const struct scope *s,
 				     const struct rule *r);
 
-/* Whether a rule's conditions hold for a binding (b NULL: no captures). */
+/* Whether condition k of a rule holds for a binding (b NULL: no captures). */
+bool match_cond(const struct scope *s, const struct rule *r, unsigned k,
+		const struct binding *b, struct strbuf *scratch);
+
+/* Whether all of them do. */
 bool match_conds(const struct scope *s, const struct rule *r,
 		 const struct binding *b, struct strbuf *scratch);
 

@@ -79,19 +79,26 @@ static void most_alike(const struct scope *s, const struct tensor *t,
 	strbuf_addf(out, "the nearest rule is for %.*s", STR_ARG(found));
 }
 
-static void explain(const struct match *m, const struct scope *s,
-		    enum match_stage stage, const struct strbuf *why,
-		    struct strbuf *out)
+/* The conditions that do not hold, of one that came as far as MATCH_WHEN; how
+ * many they are. */
+static unsigned add_unmet(const struct match *m, const struct scope *s,
+			  struct strbuf *scratch, struct strbuf *out)
 {
-	struct str rule = m->rule->names[s->from][m->slot].text;
+	const struct rule *r = m->rule;
+	unsigned n = 0;
 
-	if (stage == MATCH_WHEN) {
-		strbuf_addf(out, "the rule for %.*s needs", STR_ARG(rule));
-		for (unsigned k = 0; k < m->rule->nconds; k++)
-			strbuf_addf(out, "%s \"%.*s\"", k ? " and" : "",
-				    STR_ARG(expr_text(m->rule->conds[k].expr)));
-		return;
-	}
+	strbuf_addf(out, "the rule for %.*s needs",
+		    STR_ARG(r->names[s->from][m->slot].text));
+	for (unsigned k = 0; k < r->nconds; k++)
+		if (!match_cond(s, r, k, &m->b, scratch))
+			strbuf_addf(out, "%s \"%.*s\"", n++ ? " and" : "",
+				    STR_ARG(expr_text(r->conds[k].expr)));
+	return n;
+}
+
+static void explain(const struct match *m, enum match_stage stage,
+		    const struct strbuf *why, struct strbuf *out)
+{
 	strbuf_addf(out, "%.*s", STR_ARG(strbuf_str(why)));
 	if (stage == MATCH_FIT && m->rule->pattern)
 		strbuf_addf(out, ", in the rule %.*s by \"%.*s\"",
@@ -99,12 +106,41 @@ static void explain(const struct match *m, const struct scope *s,
 			    STR_ARG(pattern_text(m->rule->pattern)));
 }
 
+/* The rule that came farthest, and of those that lack conditions the one that
+ * lacks the fewest. */
+struct nearest {
+	enum match_stage stage;
+	unsigned nunmet;
+	struct strbuf text, other;
+};
+
+static void consider(struct nearest *n, const struct scope *s,
+		     const struct match *m, enum match_stage stage,
+		     const struct strbuf *why, struct strbuf *scratch)
+{
+	unsigned nunmet = 0;
+
+	if (stage < n->stage || stage == MATCH_NAME ||
+	    (stage == n->stage && stage != MATCH_WHEN))
+		return;
+	strbuf_reset(&n->other);
+	if (stage == MATCH_WHEN)
+		nunmet = add_unmet(m, s, scratch, &n->other);
+	else
+		explain(m, stage, why, &n->other);
+	if (stage == n->stage && nunmet >= n->nunmet)
+		return;
+	n->stage = stage;
+	n->nunmet = nunmet;
+	strbuf_reset(&n->text);
+	strbuf_addstr(&n->text, strbuf_str(&n->other));
+}
+
 void near_miss(const struct scope *s, const struct tensor *t,
 	       struct strbuf *out)
 {
 	struct strbuf scratch = STRBUF_INIT, why = STRBUF_INIT;
-	struct strbuf nearest = STRBUF_INIT;
-	enum match_stage best = MATCH_NAME;
+	struct nearest n = {MATCH_NAME, 0, STRBUF_INIT, STRBUF_INIT};
 
 	for (size_t i = 0; i < s->table->nrules; i++) {
 		const struct rule *r = &s->table->rules[i];
@@ -115,18 +151,15 @@ void near_miss(const struct scope *s, const struct tensor *t,
 
 			strbuf_reset(&why);
 			stage = match_rule(s, r, k, t, &m, &scratch, &why);
-			if (stage <= best)
-				continue;
-			best = stage;
-			strbuf_reset(&nearest);
-			explain(&m, s, stage, &why, &nearest);
+			consider(&n, s, &m, stage, &why, &scratch);
 		}
 	}
-	if (best == MATCH_NAME)
+	if (n.stage == MATCH_NAME)
 		most_alike(s, t, out);
 	else
-		strbuf_addstr(out, strbuf_str(&nearest));
+		strbuf_addstr(out, strbuf_str(&n.text));
 	strbuf_release(&scratch);
 	strbuf_release(&why);
-	strbuf_release(&nearest);
+	strbuf_release(&n.text);
+	strbuf_release(&n.other);
 }

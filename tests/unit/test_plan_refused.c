@@ -70,6 +70,20 @@ START_TEST(unmapped_names_are_listed_with_their_near_misses)
 }
 END_TEST
 
+START_TEST(conditions_that_hold_are_not_what_is_missing)
+{
+	load("`options`: {`o`: [false, true], `k`: [true, false]}, `rules`: ["
+	     "{`when`: `not k`, `rules`: [{`when`: `o`, `rules`: [[`a`, `b`]]}"
+	     "]}, {`when`: `k`, `rules`: [{`when`: `o`, `rules`: [[`a`, `c`]]}"
+	     "]}]");
+	model_add_lines(&m, "a F32 4\n");
+	check_refused(0, ERR_MAPPING,
+		      "1 of 1 tensors have no place in the t rules (--partial "
+		      "passes them through as they are):"
+		      "\n  a F32 [4]: the rule for a needs \"o\"");
+}
+END_TEST
+
 START_TEST(every_unmapped_name_is_listed)
 {
 	char name[32];
@@ -514,6 +528,7 @@ Suite *suite_plan_refused(void)
 {
 	const TTest *const tests[] = {
 		unmapped_names_are_listed_with_their_near_misses,
+		conditions_that_hold_are_not_what_is_missing,
 		every_unmapped_name_is_listed,
 		first_of_two_near_misses_is_told,
 		shape_that_does_not_fit_is_explained,
