@@ -48,7 +48,7 @@ struct golden {
 	struct side_choice side;
 	char **want; /* [nwant] lines of the .tsv, sorted */
 	size_t nwant;
-	char *notes; /* of the plan under the table as it is; NULL: not yet */
+	char *notes;  /* of the plan under the table as it is; NULL: not yet */
 	bool *spares; /* [2 * source.tensors.n] does without; NULL: not known */
 };
 

@@ -18,11 +18,11 @@ class Sides:
     def weight(self, theirs, mine, rows, cols, turned=False):
         """turned: MindSpore has it as a matrix of cols rows."""
         a = new(rows, cols)
-        self.put(f"{theirs}.weight", f"{mine}.weight", a,
+        self.put(f"{theirs}.weight", mine and f"{mine}.weight", a,
                  a.T if turned else None)
 
     def bias(self, theirs, mine, n):
-        self.put(f"{theirs}.bias", f"{mine}.bias", new(n))
+        self.put(f"{theirs}.bias", mine and f"{mine}.bias", new(n))
 
     def linear(self, theirs, mine, rows, cols, turned=False):
         self.weight(theirs, mine, rows, cols, turned)
