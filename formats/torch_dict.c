@@ -26,8 +26,8 @@
 /* Steps and bytes of names. 100,000 tensors take some 20 million. */
 #define WALK_BUDGET (UINT64_C(1) << 28)
 
-/* What an entry costs beside its name. */
-#define ENTRY_COST 64
+/* What a part of a name costs, and what it names, beside a step. */
+#define PART_COST 64
 
 /* Marks of containers. */
 enum { MARK_NEW, MARK_OPEN, MARK_EMPTY, MARK_HOLDS, MARK_ON_PATH };
@@ -203,7 +203,7 @@ static int add_entry(struct walk *w, const struct ptensor *t)
 	struct torch_file *f = w->f;
 	struct str name = strbuf_str(&w->name);
 
-	if (spend(w, ENTRY_COST + name.n))
+	if (spend(w, name.n))
 		return -EINVAL;
 	if (w->name.failed)
 		return error_nomem(f->err);
@@ -248,6 +248,8 @@ static int visit(struct walk *w, struct pvalue *v, uint32_t i)
 		return refuse_cycle(w, v, i);
 	if (!holds(c))
 		return 0;
+	if (spend(w, PART_COST))
+		return -EINVAL;
 	if (!add_part(w, v, i)) {
 		w->nskipped++;
 		return 0;
