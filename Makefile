@@ -4,6 +4,9 @@
 # is looked up before it is needed: `make test` first installs what is missing.
 VERSION = 0.1.0
 
+# No rule of make's own: one makes tests/golden of tests/golden.sh.
+.SUFFIXES:
+
 PREFIX ?= /usr/local
 BUILD ?= build
 CFLAGS ?= -O2 -g

@@ -52,8 +52,18 @@ static size_t count_strange(const struct table *t, const struct side_query *q,
 	return n;
 }
 
-/* Names of the scope's source that no rule takes, or a loose one only. 0 or
- * -ENOMEM. */
+/* Whether the match says nothing of the side: by a loose name, unless it only
+ * leaves out what another rule spells out. */
+static bool says_nothing(const struct scope *s, const struct match *m,
+			 struct str name)
+{
+	return name_is_loose(&m->rule->names[s->from][m->slot]) &&
+	       (m->rule->nnames[1 - s->from] ||
+		!may_match(s->table, s->from, name));
+}
+
+/* Names of the scope's source that no rule takes, or one that says nothing. 0
+ * or -ENOMEM. */
 static int count_in_scope(const struct scope *s, size_t step, size_t limit,
 			  size_t *out)
 {
@@ -64,7 +74,7 @@ static int count_in_scope(const struct scope *s, size_t step, size_t limit,
 
 	for (size_t i = 0; i < s->src->n && n < limit; i += step)
 		n += match_tensor(s, &s->src->v[i], &m, &scratch)
-			     ? name_is_loose(&m.rule->names[s->from][m.slot])
+			     ? says_nothing(s, &m, s->src->v[i].name)
 			     : !s->src->v[i].is_extra;
 	*out = n;
 	failed = scratch.failed;

@@ -83,6 +83,9 @@ parts() {
 		args="$args --set=part=$part"
 		hashes "$table" "$1/hf"
 		show "$name" "wconv hash of the part $part equals the table"
+		args="$args --to=ms"
+		hashes "$table" "$1/hf"
+		show "$name" "... and where it is said that MindSpore's is asked"
 	done
 }
 
