@@ -46,6 +46,8 @@ def bert_cases():
         case(f"bert-{kind}", its, None, m.hf, m.ms)
         ids = {f"{prefix}embeddings.position_ids": np.arange(P)[None]}
         one_way(f"bert-{kind}-ids", its, None, {**m.hf, **ids}, m.ms, "ms")
+    one_way("bert-no-heads-emit", its, "tie=emit", m.ms, m.hf, "hf")
+    headed_bert_cases(its)
     # transformers loads a file of either kind into a BertModel
     its = {**config, "architectures": ["BertModel"]}
     one_way("bert-prefixed", its, None, m.hf, m.ms, "ms")
@@ -54,6 +56,25 @@ def bert_cases():
     name = "bert.pooler.dense.weight"
     refused("bert-wide", its, None, {**m.hf, name: new(H, H + 1)}, "ms",
             "bert")
+
+
+def headed_bert_cases(config):
+    """With the heads of pre-training, whose decoder is the embedding."""
+    m = bert("bert.")
+    p = "cls.predictions."
+    m.linear(f"{p}transform.dense", "mlmloss.dense", H, H)
+    m.norm(f"{p}transform.LayerNorm", "mlmloss.layernorm", H)
+    m.put(f"{p}bias", "mlmloss.output_bias", new(V))
+    m.linear("cls.seq_relationship", "nsploss.dense", 2, H)
+    case("bert-heads", config, None, m.hf, m.ms)
+    whole = {**m.hf, f"{p}decoder.bias": m.hf[f"{p}bias"],
+             f"{p}decoder.weight": m.hf[
+                 "bert.embeddings.word_embeddings.weight"]}
+    for tie in ("auto", "emit", "drop"):
+        one_way(f"bert-decoder-{tie}", config, f"tie={tie}", whole, m.ms,
+                "ms")
+        one_way(f"bert-decoder-{tie}-back", config, f"tie={tie}", m.ms,
+                whole if tie == "emit" else m.hf, "hf")
 
 
 HEADS, Q, B = 3, 6, 32

@@ -3,7 +3,7 @@
 
 import numpy as np
 
-from case import case, new, one_way, tied_cases, without
+from case import case, new, one_way, refused, tied_cases, without
 
 H, N, G, D, F, V = 16, 4, 2, 4, 10, 9
 CONFIG = dict(hidden_size=H, num_attention_heads=N, num_key_value_heads=G,
@@ -73,10 +73,16 @@ def llama_cases():
     case("llama-biases", config, None, *with_head(*llama(every, None)))
     case("llama-grouped", config, "qkv_concat=true",
          *with_head(*llama(every, by_groups, by_rows)))
-    case("llama-plain", config, "qkv_concat=true qkv_layout=plain",
-         *with_head(*llama(every, in_turn, lambda a, b:
-                           np.concatenate([a, b]))))
+    plain = with_head(*llama(every, in_turn, lambda a, b:
+                             np.concatenate([a, b])))
+    case("llama-plain", config, "qkv_concat=true qkv_layout=plain", *plain)
+    case("llm-boost", config, "qkv_concat=true", *plain, "llm_boost")
     tied_cases("llama", config, "classic", *llama("", None), True)
+    hf, ms = llama("", None)
+    one_way("llama-tied", {**config, "tie_word_embeddings": True}, None, ms,
+            hf, True)
+    refused("llama-not-joined", config, "qkv_concat=true",
+            with_head(hf, ms)[1], "hf", "llama")
     alone = {k: v for k, v in CONFIG.items() if k != "num_key_value_heads"}
     q = {**alone, "num_attention_heads": 4, "model_type": "llama"}
     hf, ms = with_head(*llama("", None))

@@ -3,7 +3,7 @@
 
 import numpy as np
 
-from case import case, new, one_way, refused
+from case import case, new, one_way, refused, without
 from sides import Sides
 
 N, G, D, F, V = 6, 2, 4, 10, 9
@@ -81,6 +81,13 @@ def small_cases():
         one_way(f"telechat-bare-{k}", CONFIG, option, m.hf, m.ms, "ms")
         case(f"telechat-7b-{k}", CONFIG,
              f"{option} telechat_type=telechat_7b".strip(), m.hf, m.ms)
+        # without a head it is 7B, which has none; 12B said cannot be
+        hf, ms = without(m.hf, "lm_head.weight"), without(
+            m.ms, f"{mine['head']}.weight")
+        case(f"telechat-tied-{k}", CONFIG, option, hf, ms)
+        refused(f"telechat-12b-{k}", CONFIG,
+                f"{option} telechat_type=telechat_12b".strip(), ms, "hf",
+                "telechat")
     m = telechat(CLASSIC, "transformer.", False, ())
     case("telechat-keys", dict(
         model_type="telechat2", hidden_size=H, num_attention_heads=N,
