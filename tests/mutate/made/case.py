@@ -122,13 +122,6 @@ def layouts(name, config, hf, made, model="-"):
                         model)
 
 
-def longer(tensors, name, k):
-    """With one tensor that is one longer in dimension k."""
-    shape = list(tensors[name].shape)
-    shape[k] += 1
-    return {**tensors, name: new(*shape)}
-
-
 def without(tensors, *names):
     return {k: v for k, v in tensors.items() if k not in names}
 

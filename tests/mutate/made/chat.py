@@ -3,7 +3,7 @@
 
 import numpy as np
 
-from case import case, longer, new, one_way, refused, without
+from case import broken, case, new, one_way, refused, without
 from sides import Sides
 
 H, N, G, F, V = 12, 4, 2, 10, 9
@@ -78,10 +78,8 @@ def baichuan_cases():
         (f"model.layers.1.{x}", f"model.layers.1.{own}", rows, cols)
         for x, own, rows, cols in (
             ("self_attn.o_proj", "attention.wo", H, H), *BAICHUAN_MLP)])
-    for x in "qkv":
-        name = f"model.layers.1.self_attn.{x}_proj.bias"
-        refused(f"baichuan-{x}", config, None, longer(apart.hf, name, 0),
-                "ms", "baichuan")
+    broken("baichuan-apart", config, None, apart.hf, "ms", "baichuan",
+           taller=[f"model.layers.1.self_attn.{x}_proj.bias" for x in "qkv"])
 
 
 def qwen(rows, biases):
@@ -120,8 +118,8 @@ def qwen_cases():
                          ("rotary_emb.inv_freq", (2,))):
             buffers[f"transformer.h.{i}.attn.{x}"] = new(*shape)
     one_way("qwen-buffers", config, None, {**m.hf, **buffers}, m.ms, "ms")
-    name = "transformer.h.1.attn.c_proj.weight"
-    refused("qwen-rows", config, None, longer(m.hf, name, 1), "ms", "qwen")
+    broken("qwen-rows", config, None, m.hf, "ms", "qwen",
+           wider=["transformer.h.1.attn.c_proj.weight"])
     m = qwen(5 * N, False)
     case("qwen-channels", {**config, "kv_channels": 5}, None, m.hf, m.ms)
 
@@ -169,10 +167,9 @@ def internlm2_cases():
                 "hf")
     m = internlm2(False)
     case("internlm2-default", config, None, m.hf, m.ms)
-    for name, k in (("output.weight", 1), ("output.weight", 0),
-                    ("model.layers.1.attention.wo.weight", 1)):
-        refused(f"internlm2-{name}-{k}", config, None, longer(m.hf, name, k),
-                "ms", "internlm2")
+    broken("internlm2", config, None, m.hf, "ms", "internlm2",
+           wider=["output.weight", "model.layers.1.attention.wo.weight"],
+           taller=["output.weight"])
     alike = without(config, "num_key_value_heads")
     # with as many heads of keys each group is of three
     hf, ms = dict(m.hf), dict(m.ms)

@@ -3,7 +3,8 @@
 
 import numpy as np
 
-from case import TIES, case, longer, new, one_way, refused, tied_cases, without
+from case import (TIES, broken, case, new, one_way, refused, tied_cases,
+                  without)
 from chat import lora_cases
 from llama import CONFIG, D, F, G, H, N, V, with_head
 from sides import Sides
@@ -77,12 +78,9 @@ def hub_cases():
     case("glm-hf-joined", config, None, hf, ms)
     other = "layout=mcore-infer"
     refused("glm-hf-not-infer", config, other, ms, "hf", "glm-hf")
-    for name, k in (("self_attn.o_proj.weight", 1),
-                    ("mlp.gate_up_proj.weight", 0),
-                    ("self_attn.q_proj.bias", 0)):
-        name = f"model.layers.1.{name}"
-        refused(f"glm-hf-{name}-{k}", config, "qkv_concat=false",
-                longer(hf, name, k), "ms", "glm-hf")
+    broken("glm-hf", config, "qkv_concat=false", hf, "ms", "glm-hf",
+           wider=["*.1.self_attn.o_proj.weight"],
+           taller=["*.1.mlp.gate_up_proj.weight", "*.1.self_attn.q_proj.bias"])
     hf, ms = with_head(*glm("mcore-infer", True), "output_layer.weight")
     case("glm-hf-infer", config, other, hf, ms)
     refused("glm-hf-not-classic", config, "layout=classic", ms, "hf",
@@ -186,11 +184,9 @@ def chatglm_cases():
     one_way("chatglm-old", CHATGLM, None, old, m.hf, "hf")
     buffer = {"transformer.rotary_pos_emb.inv_freq": new(2)}
     one_way("chatglm-rotary", CHATGLM, None, {**m.hf, **buffer}, m.ms, "ms")
-    for name, k in (("self_attention.dense.weight", 1),
-                    ("mlp.dense_4h_to_h.bias", 0)):
-        name = f"transformer.encoder.layers.1.{name}"
-        refused(f"chatglm-{name}", CHATGLM, None, longer(m.hf, name, k), "ms",
-                "glm-n")
+    broken("chatglm", CHATGLM, None, m.hf, "ms", "glm-n",
+           wider=["*.1.self_attention.dense.weight"],
+           taller=["*.1.mlp.dense_4h_to_h.bias"])
     m = chatglm(True, True, None, N)
     case("chatglm-heads", {**CHATGLM, "multi_query_attention": False}, None,
          m.hf, m.ms)
@@ -227,10 +223,9 @@ def first_cases():
                   inner_hidden_size=f, vocab_size=V, num_layers=2)
     case("chatglm1", config, None, m.hf, m.ms)
     one_way("chatglm1-rotary", config, None, {**m.hf, **buffers}, m.ms, "ms")
-    for name, k in ((f"{p}attention.query_key_value.weight", 0),
-                    (f"{p}attention.dense.weight", 1), ("lm_head.weight", 1)):
-        refused(f"chatglm1-{name}-{k}", config, None, longer(m.hf, name, k),
-                "ms", "glm")
+    broken("chatglm1", config, None, m.hf, "ms", "glm",
+           wider=[f"{p}attention.dense.weight", "lm_head.weight"],
+           taller=[f"{p}attention.query_key_value.weight"])
     lora_cases("chatglm1", config, [(p + x, p + x, rows, cols)
                                     for x, rows, cols in linears],
                ("", "base_model.model."))

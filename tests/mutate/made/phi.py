@@ -3,7 +3,7 @@
 
 import numpy as np
 
-from case import longer, new, one_way, refused
+from case import broken, new, one_way, refused
 from sides import Sides
 
 H, N, F, V, LAYERS = 12, 3, 20, 9, 2
@@ -78,7 +78,7 @@ def cases():
         refused(f"phi-not-{layout}", HUB, f"layout={other}", own, "hf", "phi")
         refused(f"phi-{layout}-not-fused", HUB,
                 f"layout={layout} fused_qkv=true", hub, "original", "phi")
-        for x, k in (("mixer.out_proj.weight", 1), ("mlp.fc1.bias", 0)):
-            refused(f"phi-{layout}-{x}", HUB, None, longer(own, last + x, k),
-                    "hf", "phi")
+        broken(f"phi-{layout}", HUB, None, own, "hf", "phi",
+               wider=[f"{last}mixer.out_proj.weight"],
+               taller=[f"{last}mlp.fc1.bias"])
     one_way("phi-hub-back", HUB, None, hub, own, "original")

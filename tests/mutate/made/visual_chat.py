@@ -3,7 +3,7 @@
 
 import numpy as np
 
-from case import case, longer, new, one_way, refused, without
+from case import broken, case, new, one_way, refused, without
 from chat import F, H, N, V, qwen
 from sides import Sides
 
@@ -72,8 +72,8 @@ def qwenvl_cases():
         padded[f"llm_model.{name}"] = np.concatenate(
             [a, np.zeros((512 - V, H), np.float32)])
     case("qwenvl-padded", config, "enable_emb_opt=true", m.hf, padded)
-    refused("qwenvl-padded-wide", config, "enable_emb_opt=true",
-            longer(m.hf, "lm_head.weight", 1), "ms", "qwenvl")
+    broken("qwenvl-padded", config, "enable_emb_opt=true", m.hf, "ms",
+           "qwenvl", wider=["lm_head.weight"])
 
 
 G, D, P = 2, H // N, 5  # CogVLM2's groups of heads; its vision's positions
@@ -174,12 +174,10 @@ def cogvlm2_cases():
             ("tuned", of_video, tuned, "sft=full")):
         refused(f"cogvlm2-{name}-not-{said}", its, said, m.ms, "hf",
                 "cogvlm2")
-    layer = "model.vision.transformer.layers.1."
-    for name, k in (("model.embed_tokens.weight", 1),
-                    ("model.layers.1.self_attn.language_expert_dense.weight",
-                     1), (f"{layer}attention.query_key_value.weight", 0)):
-        refused(f"cogvlm2-{name}-{k}", of_video, None,
-                longer(video.hf, name, k), "ms", "cogvlm2")
+    broken("cogvlm2", of_video, None, video.hf, "ms", "cogvlm2",
+           wider=["model.embed_tokens.weight",
+                  "*.1.self_attn.language_expert_dense.weight"],
+           taller=["*.1.attention.query_key_value.weight"])
 
 
 S, Q, K, C = 8, 6, 2, 12  # VisualGLM's vision, Q-Former, rows; its GLM
