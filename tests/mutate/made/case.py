@@ -92,14 +92,14 @@ def refused(name, config, options, source, to, model="-"):
 def broken(name, config, options, source, to, model="-", lacks=(), wider=(),
            taller=()):
     """Without one of the tensors that it lacks, or with those of names like
-    one of wider or taller by a column or a row more than config.json says, the
+    one of wider or taller twice as wide or tall as config.json says, the
     source must be refused."""
     for k in lacks:
         refused(f"{name}-lacks-{k}", config, options, without(source, k), to,
                 model)
     for axis, likes in (-1, wider), (0, taller):
         for k, like in enumerate(likes):
-            its = {x: np.concatenate([a, a.take([0], axis)], axis)
+            its = {x: np.concatenate([a, a], axis)
                    for x, a in source.items() if fnmatch(x, like)}
             refused(f"{name}{axis}-{k}", config, options, {**source, **its},
                     to, model)
@@ -111,13 +111,17 @@ def mixed(a, b, like):
             **{k: x for k, x in b.items() if fnmatch(k, like)}}
 
 
+def shapes(tensors):
+    return {k: a.shape for k, a in tensors.items()}
+
+
 def layouts(name, config, hf, made, model="-"):
     """made: options, and what they make of hf. None takes another's for its
     own."""
     for k, (options, ms) in enumerate(made.items()):
         case(f"{name}-{k}", config, options, hf, ms, model)
         for i, other in enumerate(made.values()):
-            if other.keys() != ms.keys():
+            if shapes(other) != shapes(ms):
                 refused(f"{name}-{k}-not-{i}", config, options, other, True,
                         model)
 
@@ -131,9 +135,9 @@ def with_tie(options, tie):
     return " ".join([*options, *([] if tie == "auto" else [f"tie={tie}"])])
 
 
-def tied_cases(name, config, layout, hf, ms, auto):
-    """Of a tied model: hf and ms without the head. auto: whether ms gets one
-    by itself."""
+def tied_cases(name, config, layout, hf, ms, auto, back=False):
+    """Of a tied model: hf and ms without the head. auto, back: whether ms,
+    and hf, get one by themselves."""
     config = {**config, "tie_word_embeddings": True}
     (head, its), (mine, embedding) = TIES[layout]
     whole_hf = {**hf, head: hf[its]}
@@ -147,7 +151,8 @@ def tied_cases(name, config, layout, hf, ms, auto):
             one_way(f"{name}-{layout}-{tie}-{text}", config,
                     with_tie(options, tie), source, full, False)
     for tie, source, want in (
-            ("auto", whole_ms, whole_hf), ("auto", ms, hf),
+            ("auto", whole_ms, whole_hf),
+            ("auto", ms, whole_hf if back else hf),
             ("emit", whole_ms, whole_hf), ("emit", ms, whole_hf),
             ("drop", whole_ms, hf), ("drop", ms, hf)):
         text = "with" if source is whole_ms else "without"
@@ -156,12 +161,14 @@ def tied_cases(name, config, layout, hf, ms, auto):
 
 
 HF_HEAD = ("lm_head.weight", "model.embed_tokens.weight")
+MCORE_HEAD = ("output_layer.weight", "embedding.word_embeddings.weight")
 TIES = {
     "classic": (HF_HEAD, ("lm_head.weight",
                           "model.tok_embeddings.embedding_weight")),
     "glm": (HF_HEAD, ("transformer.output_layer.weight",
                       "transformer.embedding.embedding_weight")),
-    "mcore-infer": (HF_HEAD, ("output_layer.weight",
-                              "embedding.word_embeddings.weight")),
+    "mcore": (HF_HEAD, MCORE_HEAD),
+    "mcore-infer": (HF_HEAD, MCORE_HEAD),
 }
-LAYOUTS = {"qwen2": ("classic", "mcore-infer"), "glm-hf": ("mcore-infer",)}
+LAYOUTS = {"qwen2": ("classic", "mcore-infer"), "glm-hf": ("mcore-infer",),
+           "qwen3": ("mcore", "mcore-infer")}
