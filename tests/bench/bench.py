@@ -184,9 +184,21 @@ def llama():
                  "--shards=3", "--fill")
 
 
-def shards(path):
+def shards(path, suffix=".safetensors"):
     return sorted(f"{path}/{f}" for f in os.listdir(path)
-                  if f.endswith(".safetensors"))
+                  if f.endswith(suffix))
+
+
+def ckpt_source(name, *args):
+    """A ckpt of the llama, in a directory of its own, kept between runs."""
+    path, source = f"{TOP}/{name}-{LAYERS}", llama()
+    if not os.path.exists(f"{path}/config.json"):
+        os.makedirs(path, exist_ok=True)
+        with open(f"{path}/model.ckpt", "wb") as out:
+            subprocess.run([WCONV, "cat", *args, source, "model.ckpt"],
+                           stdout=out, check=True)
+        shutil.copy(f"{source}/config.json", path)
+    return path
 
 
 def shown(directory, suffix):
@@ -207,8 +219,8 @@ SAFE = shown("safetensors", ".safetensors")
 class Peers:
     """bindfs and passthrough.c on the source, by way; the better counts."""
 
-    def __init__(self, source):
-        self.source = source
+    def __init__(self, source, suffix=".safetensors"):
+        self.source, self.suffix = source, suffix
         self.mounts = {}
         if shutil.which("bindfs"):
             self.mounts["bindfs"] = (Mounted("bindfs", "-r", source, MNT), "")
@@ -225,7 +237,8 @@ class Peers:
         if way not in self.done:
             best = (None, None)
             for name, (mount, under) in self.mounts.items():
-                m = Measured(mount, way, lambda u=under: shards(MNT + u))
+                m = Measured(mount, way,
+                             lambda u=under: shards(MNT + u, self.suffix))
                 if best[1] is None or m.rate > best[1].rate:
                     best = (name, m)
             self.done[way] = best
@@ -314,6 +327,38 @@ def transforms():
         compare(f"fp32 to {to}",
                 Measured(view(wide, f"--dtype={to}"), "seq", SAFE), 0.65)
     shutil.rmtree(wide)
+
+
+def back():
+    """The other direction: a ckpt, shown as HuggingFace's files."""
+    source = ckpt_source("ckpt")
+    warm(shards(source, ".ckpt"))
+    peers = Peers(source, ".ckpt")
+    safe, torch = shown("", ".safetensors"), shown("pytorch", ".bin")
+    base = Measured(view(source), "seq", safe)
+    what = "model.safetensors of a ckpt, source cached"
+    against(f"{what}: read", base, peers, "seq", (">=", 1.1))
+    against(f"{what}: mmap", Measured(view(source), "mmap", safe), peers,
+            "mmap", (">=", 1.0))
+    against(f"{what}: 4 KiB anywhere", Measured(view(source), "random", safe),
+            peers, "random", (">=", 0.9))
+    merged = ckpt_source("ckpt-merged", "--set=qkv_concat=true")
+    for text, path, args, goal in (
+            ("qkv and gate/up split", merged, [], 0.9),
+            ("bf16 to fp32", source, ["--dtype=fp32"], 0.8),
+            ("bf16 to fp16", source, ["--dtype=fp16"], 0.65)):
+        warm(shards(path, ".ckpt"))
+        m = Measured(view(path, *args), "seq", safe)
+        line(f"{what}: {text}", m.text, m.rate / base.rate, "renamed only",
+             (">=", goal))
+    again = Measured(view(source), "seq", safe, again=True)
+    for text, peer, goal, more in (("first pass", base, 0.4, False),
+                                   ("again", again, 0.9, True)):
+        m = Measured(view(source), "seq", torch, again=more)
+        line(f"pytorch_model.bin of a ckpt: {text}", m.text,
+             m.rate / peer.rate, f"model.safetensors, {peer.text}",
+             (">=", goal))
+    shutil.rmtree(merged)
 
 
 def cat_rate(source):
@@ -514,6 +559,58 @@ def load(code):
     return float(out[-2]), float(out[-1])
 
 
+def meminfo(field):
+    with open("/proc/meminfo", encoding="utf-8") as f:
+        for text in f:
+            if text.startswith(f"{field}:"):
+                return int(text.split()[1]) * 1024
+    return 0
+
+
+HOG = """
+import mmap, sys
+open("/proc/self/oom_score_adj", "w").write("1000")
+m = mmap.mmap(-1, int(sys.argv[1]), mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+for at in range(0, len(m), 4096):
+    m[at] = 1
+print("ready", flush=True)
+sys.stdin.read()
+"""
+
+
+class MemFree:
+    """The machine with so much free memory while the block runs."""
+
+    def __init__(self, nbytes):
+        self.nbytes = nbytes
+
+    def __enter__(self):
+        drop_caches()
+        self.child = subprocess.Popen(
+            [sys.executable, "-c", HOG, str(meminfo("MemFree") - self.nbytes)],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        self.child.stdout.readline()
+        drop_caches()
+
+    def __exit__(self, *_):
+        self.child.communicate("")
+        self.child.wait()
+
+
+def short_memory(nbytes, here):
+    """A ckpt loads where little more than twice its size is free."""
+    with view(llama()), MemFree(int(2.2 * nbytes)):
+        free = meminfo("MemFree")
+        try:
+            t, _ = load(here)
+        except subprocess.CalledProcessError as e:
+            line("  where little memory is free", "it fails")
+            say(f"    {e.stderr.strip().splitlines()[-1]}")
+        else:
+            line(f"  where {free / nbytes:.1f} times its size is free",
+                 f"{t:.2f} s")
+
+
 def end_to_end():
     if not os.path.exists(VENV):
         say(f"end to end: skipped, `make conformance` has not made {VENV}")
@@ -531,9 +628,11 @@ def end_to_end():
         for _ in range(RUNS):
             before()
             with view(source):
-                mounts.append(load(here))
+                cached = meminfo("Cached")
+                mounts.append(load(here) + (meminfo("Cached") - cached,))
             before()
-            disks.append(load(there))
+            cached = meminfo("Cached")
+            disks.append(load(there) + (meminfo("Cached") - cached,))
         return statistics.median(mounts), statistics.median(disks)
 
     def warmed():
@@ -550,6 +649,10 @@ def end_to_end():
         a, b = both(drop_caches)
         line("  caches dropped", f"{a[0]:.2f} s", a[0] / b[0],
              f"a converted file, {b[0]:.2f} s", ("<=", 1.05))
+        line("  page cache after that: mount, file",
+             f"{a[2] / 1e9:.1f} GB", a[2] / b[2],
+             f"the file's, {b[2] / 1e9:.1f} GB")
+        short_memory(os.path.getsize(disk), here)
     os.unlink(disk)
     out = f"{TOP}/reference.ckpt"
     c = load(BY_THE_REFERENCE.format(source=source, out=out))
@@ -559,7 +662,7 @@ def end_to_end():
     os.unlink(out)
 
 
-PARTS = {f.__name__: f for f in (sequential, transforms, cold, readers,
+PARTS = {f.__name__: f for f in (sequential, transforms, back, cold, readers,
                                  convert, scale, end_to_end)}
 
 
