@@ -45,6 +45,13 @@
  */
 #define READ_COST 8192
 
+/*
+ * Rows of this many bytes are worth a place of their own in a read, of which
+ * so many go into one.
+ */
+#define SCATTER_RUN 1024
+#define SCATTER_ROWS 128
+
 /* A request that reads this many times its bytes is better made from tiles. */
 #define TILE_GAIN 4
 
@@ -170,6 +177,49 @@ static int read_direct(struct walk *w, const struct box *b)
 	return err;
 }
 
+/*
+ * Rows that lie one behind the other in a source, and apart in the output: the
+ * kernel can put each where it belongs.
+ */
+static bool can_scatter(const struct box *b)
+{
+	return b->src->recipe == RECIPE_EXTENT && b->run >= SCATTER_RUN &&
+	       b->axes[b->naxes - 1].in == b->run;
+}
+
+static int scatter_rows(struct walk *w, const struct box *b, uint64_t out,
+			uint64_t in)
+{
+	const struct copy_axis *row = &b->axes[b->naxes - 1];
+	const struct tensor *t = b->src;
+	struct iovec iov[SCATTER_ROWS];
+	int err = 0;
+
+	for (uint64_t left = row->n, n; left && !err; left -= n) {
+		n = min_u64(left, SCATTER_ROWS);
+		for (uint64_t i = 0; i < n; i++, out += row->out) {
+			iov[i].iov_base = w->buf + (out - w->lo);
+			iov[i].iov_len = b->run;
+		}
+		err = reader_readv(w->rd, t->extent.src, t->extent.off + in,
+				   n * b->run, iov, (unsigned)n);
+		in += n * b->run;
+	}
+	return err;
+}
+
+static int read_scattered(struct walk *w, const struct box *b)
+{
+	uint64_t index[MAX_AXES] = {0}, out = b->out, in = b->in;
+	int err;
+
+	do {
+		err = scatter_rows(w, b, out, in);
+	} while (!err &&
+		 next_tuple(b->axes, b->naxes - 1, index, &out, &in));
+	return err;
+}
+
 /* The window of the gather that is being read. */
 static uint8_t *window_of(const struct reader *rd)
 {
@@ -249,6 +299,8 @@ static int visit_read(struct walk *w, struct box *b)
 	plan_read(b, &p);
 	if (p.direct)
 		return read_direct(w, b);
+	if (can_scatter(b))
+		return read_scattered(w, b);
 	do {
 		err = read_blocks(w, b, &p, out, in);
 	} while (!err && next_tuple(b->axes, p.nloop, index, &out, &in));

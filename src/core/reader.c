@@ -21,13 +21,21 @@ int reader_init(struct reader *rd, size_t nrender, struct stats *stats,
 	return -ENOMEM;
 }
 
-int reader_read(struct reader *rd, struct source *s, uint64_t off, size_t n,
-		void *buf)
+int reader_readv(struct reader *rd, struct source *s, uint64_t off, size_t n,
+		 struct iovec *iov, unsigned niov)
 {
 	/* what is read ahead stays in the page cache until it is read */
 	if (rd->prefetch && !rd->uncached)
 		prefetch_note(rd->prefetch, s, off, n);
-	return source_read(s, off, n, buf, rd->uncached);
+	return source_readv(s, off, iov, niov, rd->uncached);
+}
+
+int reader_read(struct reader *rd, struct source *s, uint64_t off, size_t n,
+		void *buf)
+{
+	struct iovec iov = {buf, n};
+
+	return reader_readv(rd, s, off, n, &iov, 1);
 }
 
 void reader_release(struct reader *rd)

@@ -28,6 +28,7 @@
 /* Bytes of a tensor whose checksum is being computed. */
 #define READER_BLOCK (256u << 10)
 
+struct iovec;
 struct prefetch;
 struct source;
 struct tensor;
@@ -55,6 +56,10 @@ int reader_init(struct reader *rd, size_t nrender, struct stats *stats,
 /* source_read for a reader: n bytes of s at off. */
 int reader_read(struct reader *rd, struct source *s, uint64_t off, size_t n,
 		void *buf);
+
+/* The same into several places that have room for n bytes together. */
+int reader_readv(struct reader *rd, struct source *s, uint64_t off, size_t n,
+		 struct iovec *iov, unsigned niov);
 
 void reader_release(struct reader *rd);
 

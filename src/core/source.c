@@ -8,7 +8,6 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
-#include <sys/uio.h>
 #include <unistd.h>
 
 #include "core/log.h"
@@ -80,19 +79,19 @@ static int refuse_for_good(struct source *s, const char *why)
 	return refuse(s, why);
 }
 
-static ssize_t read_some(struct source *s, uint64_t off, size_t n, void *buf,
+static ssize_t read_some(struct source *s, uint64_t off,
+			 const struct iovec *iov, unsigned niov, size_t n,
 			 bool uncached)
 {
-	struct iovec iov = {buf, n};
 	ssize_t got;
 
 	if (uncached && n >= UNCACHED_MIN && !atomic_load(&s->no_uncached)) {
-		got = preadv2(s->fd, &iov, 1, (off_t)off, RWF_DONTCACHE);
+		got = preadv2(s->fd, iov, (int)niov, (off_t)off, RWF_DONTCACHE);
 		if (got >= 0 || errno != EOPNOTSUPP)
 			return got;
 		atomic_store(&s->no_uncached, true);
 	}
-	return pread(s->fd, buf, n, (off_t)off);
+	return preadv(s->fd, iov, (int)niov, (off_t)off);
 }
 
 /*
@@ -114,16 +113,28 @@ static int check_identity(struct source *s)
 	return refuse_for_good(s, "changed since it was opened");
 }
 
-int source_read(struct source *s, uint64_t off, size_t n, void *buf,
-		bool uncached)
+/* Take n bytes, which were read, off the front. */
+static void skip(struct iovec **iov, unsigned *niov, size_t n)
 {
-	uint8_t *p = buf;
-	size_t left = n;
+	for (; *niov && n >= (*iov)->iov_len; --*niov, ++*iov)
+		n -= (*iov)->iov_len;
+	if (*niov) {
+		(*iov)->iov_base = (uint8_t *)(*iov)->iov_base + n;
+		(*iov)->iov_len -= n;
+	}
+}
 
+int source_readv(struct source *s, uint64_t off, struct iovec *iov,
+		 unsigned niov, bool uncached)
+{
+	size_t n = 0, left;
+
+	for (unsigned i = 0; i < niov; i++)
+		n += iov[i].iov_len;
 	if (atomic_load_explicit(&s->changed, memory_order_relaxed))
 		return -EIO;
-	while (left > 0) {
-		ssize_t got = read_some(s, off, left, p, uncached);
+	for (left = n; left > 0;) {
+		ssize_t got = read_some(s, off, iov, niov, left, uncached);
 
 		if (got < 0 && errno == EINTR)
 			continue;
@@ -132,7 +143,7 @@ int source_read(struct source *s, uint64_t off, size_t n, void *buf,
 		if (got == 0)
 			return refuse_for_good(s,
 					       "truncated since it was opened");
-		p += got;
+		skip(&iov, &niov, (size_t)got);
 		off += (uint64_t)got;
 		left -= (size_t)got;
 	}
@@ -140,6 +151,14 @@ int source_read(struct source *s, uint64_t off, size_t n, void *buf,
 		return -EIO;
 	atomic_fetch_add_explicit(&s->nread, n, memory_order_relaxed);
 	return 0;
+}
+
+int source_read(struct source *s, uint64_t off, size_t n, void *buf,
+		bool uncached)
+{
+	struct iovec iov = {buf, n};
+
+	return source_readv(s, off, &iov, 1, uncached);
 }
 
 bool source_touch(struct source *s, uint64_t off, size_t n, void *buf)

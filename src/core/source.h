@@ -15,6 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
+#include <sys/uio.h>
 #include <time.h>
 
 #include "core/error.h"
@@ -48,6 +49,10 @@ int source_open(struct source **out, const char *path, struct error *err);
  */
 int source_read(struct source *s, uint64_t off, size_t n, void *buf,
 		bool uncached);
+
+/* The same into several places; what iov[] says afterwards is not defined. */
+int source_readv(struct source *s, uint64_t off, struct iovec *iov,
+		 unsigned niov, bool uncached);
 
 /*
  * Have the kernel cache bytes [off, off+n), unless the last of them is there

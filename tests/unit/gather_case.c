@@ -309,6 +309,7 @@ const struct gather_case gather_cases[] = {
 	{"qkv", make_qkv, from_qkv, {2, 2, 3, 4}, {6, 4, 131, 29}},
 	{"qkv bias", make_qkv, from_qkv, {3, 4, 1, 3}, {40, 5, 1, 300}},
 	{"rows", make_rows, from_rows, {5, 0, 6, 0}, {300, 0, 211, 0}},
+	{"wide rows", make_rows, from_rows, {2, 0, 7, 0}, {300, 0, 701, 0}},
 	{"rows of one", make_rows, from_rows, {29, 0, 1, 0}, {45000, 0, 1, 0}},
 	{"a b -> b a",
 	 make_transpose,

@@ -207,6 +207,24 @@ START_TEST(a_read_past_the_end_of_a_source_is_an_io_error)
 }
 END_TEST
 
+START_TEST(a_source_is_read_into_several_places)
+{
+	char a[3], b[8] = "        ", c[2];
+	struct iovec some[] = {{a, 3}, {b + 2, 2}, {c, 2}};
+	struct iovec more[] = {{a, 3}, {b + 2, 3}, {c, 2}};
+	struct temp_source t;
+
+	temp_source_make(&t, "12345678", 8);
+	atomic_store(&t.src->logged, true);
+	ck_assert_int_eq(source_readv(t.src, 1, some, 3, false), 0);
+	ck_assert_mem_eq(a, "234", 3);
+	ck_assert_mem_eq(b, "  56    ", 8);
+	ck_assert_mem_eq(c, "78", 2);
+	ck_assert_int_eq(source_readv(t.src, 1, more, 3, false), -EIO);
+	temp_source_free(&t);
+}
+END_TEST
+
 START_TEST(a_source_changed_in_place_gives_io_errors)
 {
 	struct temp_source t;
@@ -355,6 +373,7 @@ Suite *suite_core(void)
 	tcase_add_test(sets, names_with_a_nul_are_told_apart);
 	tcase_add_test(files, a_source_must_be_a_regular_file);
 	tcase_add_test(files, a_read_past_the_end_of_a_source_is_an_io_error);
+	tcase_add_test(files, a_source_is_read_into_several_places);
 	tcase_add_test(files, a_source_changed_in_place_gives_io_errors);
 	tcase_add_test(files, an_unlinked_source_goes_on_being_read);
 	tcase_add_test(files,
