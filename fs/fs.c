@@ -5,8 +5,8 @@
  * Content never changes while it is mounted, so the kernel may keep all it has
  * been told: attributes, entries (absent ones too), directories, pages. A READ
  * is answered in full or with EIO: a short answer before the end of the file
- * would shrink the file for every reader. Replies are one copy from a thread's
- * own buffer; splicing was measured and is slower for 1 MiB replies.
+ * would shrink the file for every reader. Replies are one copy from a buffer
+ * that is used again; splicing was measured and is slower for 1 MiB replies.
  *
  * What would change something is in readonly.h.
  */
@@ -46,11 +46,16 @@
  */
 #define NEAR_NBYTES (4 * READ_MAX)
 
-/* What a thread needs to answer reads. */
+/*
+ * What it takes to answer a read. The thread that answers takes the one that
+ * was used last, which is in the processor's cache still: the kernel wakes the
+ * thread that has slept longest, and ten threads have ten buffers of 1 MiB.
+ */
 struct worker {
 	struct reader rd;
 	uint8_t *buf; /* [cap] */
 	size_t cap;
+	struct worker *next; /* of those that are not in use */
 };
 
 /*
@@ -71,12 +76,8 @@ static struct fs *fs_of(fuse_req_t req)
 	return fuse_req_userdata(req);
 }
 
-static void worker_free(void *p)
+static void worker_free(struct worker *w)
 {
-	struct worker *w = p;
-
-	if (!w)
-		return;
 	reader_release(&w->rd);
 	free(w->buf);
 	free(w);
@@ -93,30 +94,50 @@ static struct worker *worker_new(struct fs *fs)
 		return NULL;
 	}
 	w->rd.prefetch = fs->prefetch;
-	if (pthread_setspecific(fs->workers, w)) {
-		worker_free(w);
-		return NULL;
-	}
 	return w;
 }
 
-/* The calling thread's, with room for n bytes, or NULL: no memory. */
-static struct worker *worker_get(struct fs *fs, size_t n)
+/* The end of worker_take. */
+static void worker_give(struct fs *fs, struct worker *w)
 {
-	struct worker *w = pthread_getspecific(fs->workers);
+	pthread_mutex_lock(&fs->lock);
+	w->next = fs->workers;
+	fs->workers = w;
+	pthread_mutex_unlock(&fs->lock);
+}
+
+static bool worker_grow(struct worker *w, size_t n)
+{
 	uint8_t *buf;
 
-	if (!w)
-		w = worker_new(fs);
-	if (!w || n <= w->cap)
-		return w;
+	if (n <= w->cap)
+		return true;
 	if (n < READ_MAX)
 		n = READ_MAX;
 	buf = realloc(w->buf, n);
 	if (!buf)
-		return NULL;
+		return false;
 	w->buf = buf;
 	w->cap = n;
+	return true;
+}
+
+/* One with room for n bytes, or NULL: no memory. */
+static struct worker *worker_take(struct fs *fs, size_t n)
+{
+	struct worker *w;
+
+	pthread_mutex_lock(&fs->lock);
+	w = fs->workers;
+	if (w)
+		fs->workers = w->next;
+	pthread_mutex_unlock(&fs->lock);
+	if (!w)
+		w = worker_new(fs);
+	if (w && !worker_grow(w, n)) {
+		worker_give(fs, w);
+		return NULL;
+	}
 	return w;
 }
 
@@ -292,12 +313,12 @@ static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 {
 	struct handle *h = (struct handle *)(uintptr_t)fi->fh;
 	struct fs *fs = fs_of(req);
-	struct worker *w = worker_get(fs, size);
+	struct worker *w = off < 0 ? NULL : worker_take(fs, size);
 	bool ahead;
 	ssize_t n;
 
 	(void)ino;
-	if (!w || off < 0) {
+	if (!w) {
 		fuse_reply_err(req, EIO);
 		return;
 	}
@@ -310,6 +331,7 @@ static void op_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
 		fuse_reply_buf(req, (const char *)w->buf, (size_t)n);
 	if (ahead)
 		ahead_run(fs, h, (uint64_t)off, size, w);
+	worker_give(fs, w);
 }
 
 static void op_release(fuse_req_t req, fuse_ino_t ino,
@@ -395,12 +417,12 @@ static void reply_listing(fuse_req_t req, fuse_ino_t ino, size_t size,
 			  off_t off, bool plus)
 {
 	struct fs *fs = fs_of(req);
-	struct worker *w = worker_get(fs, size);
+	struct worker *w = off < 0 ? NULL : worker_take(fs, size);
 	struct listing l = {.req = req, .fs = fs, .plus = plus, .size = size};
 	int ret;
 
-	if (!w || off < 0) {
-		fuse_reply_err(req, w ? EINVAL : ENOMEM);
+	if (!w) {
+		fuse_reply_err(req, off < 0 ? EINVAL : ENOMEM);
 		return;
 	}
 	l.buf = (char *)w->buf;
@@ -409,6 +431,7 @@ static void reply_listing(fuse_req_t req, fuse_ino_t ino, size_t size,
 		fuse_reply_err(req, -ret);
 	else
 		fuse_reply_buf(req, l.buf, l.used);
+	worker_give(fs, w);
 }
 
 static void op_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
@@ -519,15 +542,15 @@ int fs_init(struct fs *fs, struct view *v)
 	pthread_mutex_init(&fs->lock, NULL);
 	/* without memory for it sources are read when they are asked for */
 	fs->prefetch = prefetch_new();
-	return -pthread_key_create(&fs->workers, worker_free);
+	return 0;
 }
 
 void fs_release(struct fs *fs)
 {
-	/* with one thread the calling one is a worker, and does not end */
-	worker_free(pthread_getspecific(fs->workers));
-	pthread_setspecific(fs->workers, NULL);
-	pthread_key_delete(fs->workers);
+	for (struct worker *w; (w = fs->workers);) {
+		fs->workers = w->next;
+		worker_free(w);
+	}
 	prefetch_free(fs->prefetch);
 	while (fs->handles)
 		handle_put(fs, fs->handles);

@@ -4,8 +4,7 @@
  *
  * The inode of a file is its node number in the view, the root is 1, and both
  * live as long as the mount: forget has nothing to do. Immutable while it is
- * mounted, but for the list of open files; what reading needs is kept by each
- * thread for itself.
+ * mounted, but for the lists of open files and of buffers to read into.
  */
 #ifndef WC_FS_FS_H
 #define WC_FS_FS_H
@@ -27,9 +26,9 @@ struct fs {
 	enum cache_mode cache;
 	uint64_t stats;	 /* node of stats.json, new at each open; 0: none */
 	uint64_t nbytes; /* of all files together, for statfs */
-	pthread_key_t workers;	/* a struct worker for each thread */
-	pthread_mutex_t lock;	/* of handles; taken by open and release only */
+	pthread_mutex_t lock;	/* of the two lists that follow */
 	struct handle *handles; /* open files */
+	struct worker *workers; /* those not in use, the last used first */
 	struct prefetch *prefetch;
 };
 
