@@ -96,7 +96,7 @@ void prefetch_note(struct prefetch *p, struct source *s, uint64_t off, size_t n)
 	if (end <= next)
 		return;
 	atomic_store(&s->next, end);
-	if (atomic_fetch_add(&s->run, end - next) >= RUN_MIN &&
+	if (atomic_fetch_add(&s->run, n) >= RUN_MIN &&
 	    end < s->nbytes && atomic_load(&s->ahead) < end + WINDOW / 2)
 		ask(p, s);
 }
