@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Frequencies of rotary embeddings, which old files have and no network takes.
-MindFormers' own scripts left them in their checkpoints under theirs' name."""
+"""Frequencies of rotary embeddings and masks, which old files have and no
+network takes. MindFormers' own scripts left them in their checkpoints, the
+frequencies under theirs' name."""
 
 from case import new, one_way
 from sides import Sides
@@ -60,7 +61,29 @@ MODELS = {
 }
 
 
+def masks():
+    """GPT-2's, which are biases in theirs, and so were called beta."""
+    m, theirs, mine = Sides(), {}, {}
+    for x, name, rows in (("wte", "word_embedding", V),
+                          ("wpe", "position_embedding", 4)):
+        m.put(f"{x}.weight", f"backbone.embedding.{name}.embedding_table",
+              new(rows, H))
+    m.norm("ln_f", "backbone.layernorm", H)
+    for i in range(2):
+        for k in "12":
+            m.norm(f"h.{i}.ln_{k}", f"backbone.blocks.{i}.layernorm{k}", H)
+        for x, y, a in (("bias", "beta", new(1, 1, 4, 4)),
+                        ("masked_bias", "masked_beta", new())):
+            theirs[f"h.{i}.attn.{x}"] = a
+            mine[f"backbone.blocks.{i}.attention.{y}"] = a
+    config = dict(model_type="gpt2", n_embd=H, n_head=2, n_layer=2,
+                  n_positions=4, vocab_size=V)
+    one_way("gpt2-masks", config, None, {**m.hf, **theirs}, m.ms, "ms")
+    one_way("gpt2-masks-back", config, None, {**m.ms, **mine}, m.hf, "hf")
+
+
 def cases():
+    masks()
     for name, (alone, (p, q, norms), buffers, more) in MODELS.items():
         m = Sides()
         for theirs, mine, shape in alone:
