@@ -272,7 +272,8 @@ static struct str make_config(struct worlds *w, const struct str *values,
 	return keep(w, &sb);
 }
 
-/* Axes with a value count; ranges of 2 and sizes unlike each other more. */
+/* Axes with a value count, those of 0 little; ranges of 2 and sizes unlike each
+ * other more. */
 static int rate_axes(const struct scope *s)
 {
 	int points = 0;
@@ -284,7 +285,7 @@ static int rate_axes(const struct scope *s)
 
 		if (s->axes[i].kind != VALUE_INT)
 			continue;
-		points += 100 + (range ? n == 2 : n > 1);
+		points += n == 0 ? 10 : 100 + (range ? n == 2 : n > 1);
 		if (range && n > 3)
 			points -= 90;
 		points -= n > 48 ? 40 : 0;

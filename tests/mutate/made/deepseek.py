@@ -498,6 +498,9 @@ def mcore_cases():
     hub = Hub(1, 3, 0)
     case("deepseekv3-no-further", config("deepseek_v3", 1, 3, 1), None,
          hub.hf(), mcore(hub, r18), "deepseekv3")
+    hub = Hub(3, 3, 1)
+    case("deepseekv3-dense", config("deepseek_v3", 3, 3, 1), None, hub.hf(),
+         mcore(hub, r18), "deepseekv3")
     hub = Hub(2, 4, 2)
     its = config("deepseek_v3", 2, 4, 2)
     for k, (options, put) in enumerate(mcore_ways()):
