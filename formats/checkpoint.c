@@ -183,8 +183,10 @@ static int read_files(struct checkpoint *c, struct location *l,
 {
 	for (size_t i = 0; i < l->nweights; i++) {
 		const char *path = location_path(l, l->weights[i]);
-		int rc = path ? read_file(c, path, err) : error_nomem(err);
+		int rc;
 
+		c->reading.file = l->weights[i];
+		rc = path ? read_file(c, path, err) : error_nomem(err);
 		if (rc)
 			return rc;
 	}
@@ -469,6 +471,7 @@ int checkpoint_open(struct checkpoint *c, const char *path,
 	c->reading.check_crc = opt->check_crc;
 	rc = locate(&l, path, opt->strategy != NULL, &c->notes, err);
 	c->has_index = l.index_name != NULL;
+	c->reading.index = l.index.is_mindspore ? &l.index : NULL;
 	if (!rc)
 		rc = read_all(c, &l, err);
 	if (!rc && opt->key && *opt->key && !c->has_torch)
@@ -482,6 +485,8 @@ int checkpoint_open(struct checkpoint *c, const char *path,
 		rc = check_index(c, &l, err);
 	if (!rc)
 		rc = take_place(c, &l, err);
+	c->reading.index = NULL;
+	c->reading.file = NULL;
 	reading_note(&c->reading, &c->notes);
 	if (!rc && c->notes.failed)
 		rc = error_nomem(err);

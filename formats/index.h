@@ -42,11 +42,12 @@ struct index {
 	const char **files; /* [nfiles] names, ascending; owned */
 	size_t nfiles;
 	struct cJSON *json; /* holds the strings; owned */
+	bool is_mindspore;  /* it is called as MindSpore's are */
 };
 
 #define INDEX_INIT                                                             \
 	{                                                                      \
-		NULL, 0, NULL, 0, NULL                                         \
+		NULL, 0, NULL, 0, NULL, false                                  \
 	}
 
 /*
@@ -58,6 +59,9 @@ int index_read(struct index *ix, const char *path, struct error *err);
 
 /* The place of a file in files, or -1. */
 ptrdiff_t index_find(const struct index *ix, const char *file);
+
+/* The file that a tensor is in, or NULL: there is no line for it. */
+const char *index_file_of(const struct index *ix, struct str name);
 
 void index_release(struct index *ix);
 

@@ -120,7 +120,8 @@ int index_read(struct index *ix, const char *path, struct error *err)
 		goto out;
 	rc = json_tree(&ix->json, strbuf_str(&text), NULL);
 	map = cJSON_GetObjectItemCaseSensitive(ix->json, "weight_map");
-	if (!map && str_ends(str_of(path), "/" INDEX_FLAT_NAME))
+	ix->is_mindspore = str_ends(str_of(path), "/" INDEX_FLAT_NAME);
+	if (!map && ix->is_mindspore)
 		map = ix->json;
 	if (rc == -ENOMEM)
 		error_nomem(err);
@@ -136,6 +137,14 @@ int index_read(struct index *ix, const char *path, struct error *err)
 out:
 	strbuf_release(&text);
 	return rc;
+}
+
+const char *index_file_of(const struct index *ix, struct str name)
+{
+	for (size_t i = 0; i < ix->n; i++)
+		if (str_eq(ix->v[i].name, name))
+			return ix->files[ix->v[i].file];
+	return NULL;
 }
 
 void index_release(struct index *ix)

@@ -101,6 +101,26 @@ bool reading_is_extra(const struct tensor *t)
 	       (t->ndim == 0 && !memchr(t->name.p, '.', t->name.n));
 }
 
+static bool is_alike(const struct tensor *a, const struct tensor *b)
+{
+	return a->dtype == b->dtype && a->ndim == b->ndim &&
+	       (a->ndim == 0 ||
+		memcmp(a->dims, b->dims, a->ndim * sizeof(*a->dims)) == 0);
+}
+
+bool reading_take_copy(struct reading *r, const struct tensor *t)
+{
+	const struct tensor *have = tensor_set_find(r->set, t->name);
+	const char *file = r->index ? index_file_of(r->index, t->name) : NULL;
+
+	if (!file || !is_alike(have, t))
+		return false;
+	if (strcmp(file, r->file) == 0)
+		r->set->v[have - r->set->v].extent = t->extent;
+	name_list_add(&r->copies, t->name);
+	return true;
+}
+
 static void note_training(const struct reading *r, struct strbuf *notes)
 {
 	const char *before = "left out, the state of a training: ";
@@ -141,6 +161,9 @@ void reading_note(struct reading *r, struct strbuf *notes)
 	note_list(&r->nibbles,
 		  "Int4, two values a byte, read as I8 of the packed bytes",
 		  notes);
+	note_list(&r->copies,
+		  "in two files, read from the one that the index names",
+		  notes);
 }
 
 void reading_release(struct reading *r)
@@ -148,4 +171,5 @@ void reading_release(struct reading *r)
 	name_list_release(&r->texts);
 	name_list_release(&r->maps);
 	name_list_release(&r->nibbles);
+	name_list_release(&r->copies);
 }

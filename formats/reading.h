@@ -7,6 +7,7 @@
 #define WC_FORMATS_READING_H
 
 #include "core/tensor.h"
+#include "formats/index.h"
 #include "formats/name_list.h"
 
 /* Words that name training state: see reading.c. */
@@ -14,6 +15,8 @@
 
 struct reading {
 	struct tensor_set *set; /* receives the tensors */
+	const struct index *index; /* MindSpore's of the files, or NULL */
+	const char *file;	/* the one being read, as in the index */
 	bool keep_extra;	/* the state of training too */
 	bool check_crc;	   /* compare the checksum of a file that has one */
 	bool has_crc;	   /* out: the last one has */
@@ -22,6 +25,7 @@ struct reading {
 	struct name_list texts;		     /* entries that are strings */
 	struct name_list maps;		     /* map parameters */
 	struct name_list nibbles;	     /* Int4: two values a byte */
+	struct name_list copies;	     /* in two files */
 	uint64_t nvalueless;		     /* entries without a value */
 };
 
@@ -38,6 +42,14 @@ bool reading_leaves_out(struct reading *r, struct str name);
  * only where no rule takes it.
  */
 bool reading_is_extra(const struct tensor *t);
+
+/*
+ * A tensor whose name the set has from another file: MindFormers' scripts that
+ * write a file a layer repeat one that two layers share. The index says which
+ * of the two is meant, and the set has that one then. False: nothing says it,
+ * or they differ in shape or type.
+ */
+bool reading_take_copy(struct reading *r, const struct tensor *t);
 
 /* Append a line for each kind of thing that was left out or is unusual. */
 void reading_note(struct reading *r, struct strbuf *notes);

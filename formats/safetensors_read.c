@@ -443,15 +443,17 @@ static int check_ranges(struct header *h)
 }
 
 /* The set holds that name already. */
-static int refuse_duplicate(struct header *h, const struct tensor_set *set,
-			    struct str name)
+static int add_duplicate(struct header *h, const struct tensor *t)
 {
 	const struct source *other;
+	struct str name = t->name;
 	uint64_t off;
 
-	tensor_first_byte(tensor_set_find(set, name), &other, &off);
+	tensor_first_byte(tensor_set_find(h->r->set, name), &other, &off);
 	if (!other || other == h->s)
 		return REFUSE(h, name, "%s", "the header has it twice");
+	if (reading_take_copy(h->r, t))
+		return 0;
 	return REFUSE(h, name, "%s has one of that name too", other->path);
 }
 
@@ -478,9 +480,11 @@ static int add_tensors(struct header *h, struct source *s)
 		t.is_extra = h->is_mindspore && reading_is_extra(&t);
 		rc = tensor_set_add(set, &t);
 		if (rc == -EEXIST)
-			return refuse_duplicate(h, set, e->name);
+			rc = add_duplicate(h, &t);
+		else if (rc)
+			rc = error_nomem(h->err);
 		if (rc)
-			return error_nomem(h->err);
+			return rc;
 	}
 	return 0;
 }

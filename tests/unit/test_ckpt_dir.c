@@ -392,6 +392,52 @@ START_TEST(safetensors_of_others)
 }
 END_TEST
 
+/* A safetensors file of two tensors. */
+static void put_pair(const char *name, const char *first, const char *second)
+{
+	struct strbuf sb = STRBUF_INIT;
+
+	strbuf_add(&sb, "\0\0\0\0\0\0\0\0", 8);
+	strbuf_addf(&sb,
+		    "{\"%s\":{\"dtype\":\"U8\",\"shape\":[1],"
+		    "\"data_offsets\":[0,1]},\"%s\":{\"dtype\":\"U8\","
+		    "\"shape\":[1],\"data_offsets\":[1,2]}}",
+		    first, second);
+	sb.p[0] = (char)(sb.len - 8);
+	strbuf_adds(&sb, "xy");
+	put(name, strbuf_str(&sb));
+	strbuf_release(&sb);
+}
+
+/* The tensor of that name is read from that file. */
+static void expect_file(const char *name, const char *file)
+{
+	const struct source *src;
+	uint64_t off;
+
+	tensor_first_byte(tensor_set_find(&c.tensors, str_of(name)), &src,
+			  &off);
+	ck_assert_str_eq(strrchr(src->path, '/') + 1, file);
+}
+
+START_TEST(the_map_names_the_file_of_a_tensor_in_two)
+{
+	put_pair("1.safetensors", "a", "b");
+	put_pair("2.safetensors", "b", "a");
+	put("param_name_map.json",
+	    str_of("{\"a\":\"1.safetensors\",\"b\":\"2.safetensors\"}"));
+	ck_assert_int_eq(checkpoint_open(&c, dir, &opt, &err), 0);
+	ck_assert_uint_eq(c.tensors.n, 2);
+	expect_file("a", "1.safetensors");
+	expect_file("b", "2.safetensors");
+	checkpoint_release(&c);
+	expect_note("in two files");
+	put("param_name_map.json",
+	    str_of("{\"a\":\"1.safetensors\",\"x\":\"2.safetensors\"}"));
+	expect_refused("", "1.safetensors has one of that name too");
+}
+END_TEST
+
 Suite *suite_ckpt_dir(void)
 {
 	Suite *s = suite_create("ckpt_dir");
@@ -409,6 +455,7 @@ Suite *suite_ckpt_dir(void)
 	tcase_add_test(t, safetensors_of_mindspore);
 	tcase_add_test(t, safetensors_checksum);
 	tcase_add_test(t, safetensors_of_others);
+	tcase_add_test(t, the_map_names_the_file_of_a_tensor_in_two);
 	suite_add_tcase(s, t);
 	return s;
 }
