@@ -498,6 +498,10 @@ def mcore_cases():
     hub = Hub(1, 3, 0)
     case("deepseekv3-no-further", config("deepseek_v3", 1, 3, 1), None,
          hub.hf(), mcore(hub, r18), "deepseekv3")
+    # The script wrote the head once more, of a model without further layers.
+    again = {**mcore(hub, r18), "mtp.output_layer.weight": hub.head}
+    one_way("deepseekv3-head-again", config("deepseek_v3", 1, 3, 0), None,
+            again, hub.hf(), True, "deepseekv3")
     hub = Hub(3, 3, 1)
     case("deepseekv3-dense", config("deepseek_v3", 3, 3, 1), None, hub.hf(),
          mcore(hub, r18), "deepseekv3")
