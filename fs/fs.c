@@ -21,6 +21,7 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/statvfs.h>
 
 #include "core/prefetch.h"
@@ -39,6 +40,9 @@
 
 /* READs in flight (the kernel's default is 12): a conversion uses all cores. */
 #define MAX_BACKGROUND 64
+
+/* Buffers that are kept for the next reads: memory follows from the tensors. */
+#define MAX_WORKERS 4
 
 /*
  * A read that begins this near the end of the last one goes on from there: the
@@ -79,7 +83,8 @@ static struct fs *fs_of(fuse_req_t req)
 static void worker_free(struct worker *w)
 {
 	reader_release(&w->rd);
-	free(w->buf);
+	if (w->buf)
+		munmap(w->buf, w->cap);
 	free(w);
 }
 
@@ -100,23 +105,35 @@ static struct worker *worker_new(struct fs *fs)
 /* The end of worker_take. */
 static void worker_give(struct fs *fs, struct worker *w)
 {
+	bool kept;
+
 	pthread_mutex_lock(&fs->lock);
-	w->next = fs->workers;
-	fs->workers = w;
+	kept = fs->nworkers < MAX_WORKERS;
+	if (kept) {
+		w->next = fs->workers;
+		fs->workers = w;
+		fs->nworkers++;
+	}
 	pthread_mutex_unlock(&fs->lock);
+	if (!kept)
+		worker_free(w);
 }
 
+/* Mapped: malloc would keep what is given back for this thread. */
 static bool worker_grow(struct worker *w, size_t n)
 {
-	uint8_t *buf;
+	void *buf;
 
 	if (n <= w->cap)
 		return true;
 	if (n < READ_MAX)
 		n = READ_MAX;
-	buf = realloc(w->buf, n);
-	if (!buf)
+	buf = mmap(NULL, n, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS,
+		   -1, 0);
+	if (buf == MAP_FAILED)
 		return false;
+	if (w->buf)
+		munmap(w->buf, w->cap);
 	w->buf = buf;
 	w->cap = n;
 	return true;
@@ -129,8 +146,10 @@ static struct worker *worker_take(struct fs *fs, size_t n)
 
 	pthread_mutex_lock(&fs->lock);
 	w = fs->workers;
-	if (w)
+	if (w) {
 		fs->workers = w->next;
+		fs->nworkers--;
+	}
 	pthread_mutex_unlock(&fs->lock);
 	if (!w)
 		w = worker_new(fs);

@@ -29,6 +29,7 @@ struct fs {
 	pthread_mutex_t lock;	/* of the two lists that follow */
 	struct handle *handles; /* open files */
 	struct worker *workers; /* those not in use, the last used first */
+	unsigned nworkers;	/* of them */
 	struct prefetch *prefetch;
 };
 

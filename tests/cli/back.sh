@@ -188,8 +188,8 @@ echo '{"model": "one", "detect": ["model_type == 1"], "rules": [["x", "w"]]}' \
 wconv list --rules="$tmp/one.json" --model=one --to=hf $corpus/min.ckpt
 check 'a config.json that the rules cannot make is said' \
 	grep -q 'warning: there is no config.json.*--config=FILE' "$tmp/err"
-wconv list --tie=drop --model=bert tests/golden/bert/hf
-refused '--tie for rules without tied heads' 1 '--tie: the bert rules'
+wconv list --tie=drop --model=bloom tests/golden/bloom/hf
+refused '--tie for rules without tied heads' 1 '--tie: the bloom rules'
 wconv cat --to=hf --config=$gqa/hf/config.json $gqa/ms config.json
 check '--config is shown as it is' cmp "$tmp/shown" $gqa/hf/config.json
 
