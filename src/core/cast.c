@@ -17,6 +17,7 @@
 #include <float.h>
 #include <string.h>
 
+#include "core/cast_f16c.h"
 #include "core/checked.h"
 #include "core/tensor.h"
 
@@ -297,9 +298,6 @@ static uint64_t copy32(const uint8_t *restrict in, uint8_t *restrict out,
 	return 0;
 }
 
-typedef uint64_t (*cast_fn)(const uint8_t *restrict in, uint8_t *restrict out,
-			    size_t n);
-
 #define CAST_TABLE(suffix)                                                     \
 	{                                                                      \
 		[DT_F64] = {[DT_F32] = run_f64_f32_##suffix,                   \
@@ -321,6 +319,10 @@ static const cast_fn wide[DT_COUNT][DT_COUNT] = CAST_TABLE(wide);
 
 static cast_fn find_cast(enum dtype from, enum dtype to)
 {
+	cast_fn run = to == DT_F16 ? cast_f16c(from) : NULL;
+
+	if (run)
+		return run;
 	return HAVE_WIDE ? wide[from][to] : plain[from][to];
 }
 

@@ -13,6 +13,10 @@
 
 #include "core/dtype.h"
 
+/* A cast of n elements, as cast_run. */
+typedef uint64_t (*cast_fn)(const uint8_t *restrict in, uint8_t *restrict out,
+			    size_t n);
+
 /* Whether cast_run knows the pair (both KIND_FLOAT, and to is not F64). */
 bool cast_supported(enum dtype from, enum dtype to);
 
