@@ -14,6 +14,21 @@ RNG = np.random.default_rng(5)
 TOP = sys.argv[1]
 
 
+def in_turn(*arrays):
+    """One behind the other."""
+    return np.concatenate(arrays)
+
+
+def interleaved(n, *arrays):
+    """Each cut into n pieces: the first ones of all, then the second ones."""
+    pieces = zip(*(np.split(a, n) for a in arrays))
+    return np.concatenate([x for each in pieces for x in each])
+
+
+def by_rows(a, b):
+    return interleaved(len(a), a, b)
+
+
 def new(*shape):
     return RNG.standard_normal(shape, dtype=np.float32)
 

@@ -4,8 +4,8 @@ before Mcore and of Mcore; and TeleChat3 MoE, which is made as they are."""
 
 import numpy as np
 
-from case import (broken, case, layouts, mixed, new, one_way, refused,
-                  without)
+from case import (broken, by_rows, case, layouts, mixed, new, one_way,
+                  refused, without)
 
 HIDDEN, HEADS, NOPE, ROPE, VALUE, QUERY, LATENT = 12, 2, 3, 6, 5, 7, 8
 DENSE, ROUTED, EXPERTS, SHARED, VOCAB = 10, 9, 3, 2, 11
@@ -116,10 +116,6 @@ def rotated(a, before):
     """Each head's rows with its rotary part in halves."""
     nope, rope = parts(a, before, ROPE)
     return flat(np.concatenate([nope, halves(flat(rope))], 1))
-
-
-def by_rows(a, b):
-    return np.stack([a, b], 1).reshape(-1, a.shape[-1])
 
 
 def stacked(its, *names):

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """GPT-2, and BLOOM with a head."""
 
+from functools import partial
+
 import numpy as np
 
 from case import broken, case, new, one_way, refused
-from older import BLOOM, H, N, P, V, blocks, by_heads
+from older import BLOOM, H, N, P, V, blocks, fused
 from sides import Sides
 
 # MindSpore's names of GPT-2 today, and in MindFormers r0.3.
@@ -63,16 +65,7 @@ def gpt2_cases():
 
 def bloom(f, bias):
     m = Sides()
-
-    def attention(p, q):
-        for word, tail in (("weight", (H,)), ("bias", ())):
-            parts = [new(H, *tail) for _ in range(3)]
-            m.hf[f"{p}self_attention.query_key_value.{word}"] = by_heads(
-                *parts)
-            for k, a in enumerate(parts):
-                m.ms[f"{q}attention.dense{k + 1}.{word}"] = a
-
-    blocks(m, "h.{}.", "blocks.{}.", attention, BLOOM)
+    blocks(m, "h.{}.", "blocks.{}.", partial(fused, m), BLOOM)
     m.put("word_embeddings.weight",
           "embedding.word_embedding.embedding_table", new(V, H))
     m.norm("word_embeddings_layernorm", "embedding.norm", H)

@@ -1,25 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
 """The llama family: llama, qwen2, qwen2-moe, and adapters."""
 
+from functools import partial
+
 import numpy as np
 
-from case import case, new, one_way, refused, tied_cases, without
+from case import (by_rows, case, in_turn, interleaved, new, one_way, refused,
+                  tied_cases, without)
 
 H, N, G, D, F, V = 16, 4, 2, 4, 10, 9
 CONFIG = dict(hidden_size=H, num_attention_heads=N, num_key_value_heads=G,
               intermediate_size=F, vocab_size=V, num_hidden_layers=2)
 
+by_groups = partial(interleaved, G)  # heads of queries, one of k, one of v
 
-def by_groups(q, k, v):
-    """Each group's heads of queries, its head of keys, its head of values."""
-    per = N // G * D
-    return np.concatenate([x for g in range(G) for x in (
-        q[g * per:(g + 1) * per], k[g * D:(g + 1) * D],
-        v[g * D:(g + 1) * D])])
-
-
-def by_rows(a, b):
-    return np.stack([a, b], 1).reshape(-1, *a.shape[1:])
+# The matrices of a layer: both names, rows, columns.
+MATRICES = (
+    ("self_attn.q_proj", "attention.wq", N * D, H),
+    ("self_attn.k_proj", "attention.wk", G * D, H),
+    ("self_attn.v_proj", "attention.wv", G * D, H),
+    ("self_attn.o_proj", "attention.wo", H, N * D),
+    ("mlp.gate_proj", "feed_forward.w1", F, H),
+    ("mlp.up_proj", "feed_forward.w3", F, H),
+    ("mlp.down_proj", "feed_forward.w2", H, F))
 
 
 def llama(biases, qkv, gate=None):
@@ -30,14 +33,7 @@ def llama(biases, qkv, gate=None):
           hf["model.embed_tokens.weight"]}
     for i in range(2):
         p = f"model.layers.{i}."
-        for theirs, mine, rows, cols in (
-                ("self_attn.q_proj", "attention.wq", N * D, H),
-                ("self_attn.k_proj", "attention.wk", G * D, H),
-                ("self_attn.v_proj", "attention.wv", G * D, H),
-                ("self_attn.o_proj", "attention.wo", H, N * D),
-                ("mlp.gate_proj", "feed_forward.w1", F, H),
-                ("mlp.up_proj", "feed_forward.w3", F, H),
-                ("mlp.down_proj", "feed_forward.w2", H, F)):
+        for theirs, mine, rows, cols in MATRICES:
             for word in ("weight", "bias"):
                 if word == "bias" and theirs[-6] not in biases:
                     continue
@@ -63,18 +59,13 @@ def with_head(hf, ms, name="lm_head.weight"):
     return {**hf, "lm_head.weight": head}, {**ms, name: head}
 
 
-def in_turn(q, k, v):
-    return np.concatenate([q, k, v])
-
-
 def llama_cases():
     config = {**CONFIG, "model_type": "llama"}
     every = "qkvope_n"  # theirs[-6]: a letter of each layer's name
     case("llama-biases", config, None, *with_head(*llama(every, None)))
     case("llama-grouped", config, "qkv_concat=true",
          *with_head(*llama(every, by_groups, by_rows)))
-    plain = with_head(*llama(every, in_turn, lambda a, b:
-                             np.concatenate([a, b])))
+    plain = with_head(*llama(every, in_turn, in_turn))
     case("llama-plain", config, "qkv_concat=true qkv_layout=plain", *plain)
     case("llm-boost", config, "qkv_concat=true", *plain, "llm_boost")
     tied_cases("llama", config, "classic", *llama("", None), True)
@@ -97,14 +88,7 @@ def llama_cases():
 def lora_case(name, kind, prefix, words, back):
     hf, ms = {}, {}
     for i in range(2):
-        for theirs, mine, rows, cols in (
-                ("self_attn.q_proj", "attention.wq", N * D, H),
-                ("self_attn.k_proj", "attention.wk", G * D, H),
-                ("self_attn.v_proj", "attention.wv", G * D, H),
-                ("self_attn.o_proj", "attention.wo", H, N * D),
-                ("mlp.gate_proj", "feed_forward.w1", F, H),
-                ("mlp.up_proj", "feed_forward.w3", F, H),
-                ("mlp.down_proj", "feed_forward.w2", H, F)):
+        for theirs, mine, rows, cols in MATRICES:
             for x, word, a in (("A", words[0], new(3, cols)),
                                ("B", words[1], new(rows, 3))):
                 hf[f"{prefix}model.layers.{i}.{theirs}.lora_{x}.weight"] = a

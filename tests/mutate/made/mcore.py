@@ -2,15 +2,19 @@
 """Models of names like Llama's, in the layouts of Mcore: Qwen3, with experts
 and without, GLM-4.5, Qwen2."""
 
+from functools import partial
+
 import numpy as np
 
-from case import (broken, case, layouts, new, one_way, refused, tied_cases,
-                  without)
+from case import (broken, by_rows, case, in_turn, interleaved, layouts, new,
+                  one_way, refused, tied_cases, without)
 
 H, N, G, D, F, V = 12, 4, 2, 5, 10, 9
 EXPERTS, M, SHARED = 3, 7, 2
 CONFIG = dict(hidden_size=H, num_attention_heads=N, num_key_value_heads=G,
               head_dim=D, intermediate_size=F, vocab_size=V)
+
+by_groups = partial(interleaved, G)
 
 
 # ---- as HuggingFace has them ----
@@ -61,21 +65,6 @@ def whole(layers):
 
 # ---- in the layouts of Mcore ----
 
-def behind(*parts):
-    return np.concatenate(parts)
-
-
-def by_groups(q, k, v):
-    per = N // G * D
-    return np.concatenate([x for g in range(G) for x in (
-        q[g * per:(g + 1) * per], k[g * D:(g + 1) * D],
-        v[g * D:(g + 1) * D])])
-
-
-def by_rows(a, b):
-    return np.stack([a, b], 1).reshape(-1, *a.shape[1:])
-
-
 SAME = {"self_attn.o_proj": "self_attention.linear_proj",
         "self_attn.q_norm": "self_attention.q_layernorm",
         "self_attn.k_norm": "self_attention.k_layernorm",
@@ -113,7 +102,7 @@ def mcore_layer(its, qkv, gate, flat):
     return out
 
 
-def mcore(hf, layers, qkv=behind, gate=behind, flat=False):
+def mcore(hf, layers, qkv=in_turn, gate=in_turn, flat=False):
     out = {"embedding.word_embeddings.weight": hf["model.embed_tokens.weight"],
            "decoder.final_layernorm.weight": hf["model.norm.weight"]}
     if "lm_head.weight" in hf:
@@ -141,11 +130,11 @@ INTERLEAVED = "use_interleaved_weight_layout_mlp"
 
 def qwen3_ways():
     """Options, how q, k and v are joined, how gate and up are."""
-    yield "layout=mcore-infer", behind, behind
+    yield "layout=mcore-infer", in_turn, in_turn
     for c in (False, True):
         for i in (False, True):
             yield (f"layout=mcore {CONTIGUOUS}={c} {INTERLEAVED}={i}".lower(),
-                   behind if c else by_groups, by_rows if i else behind)
+                   in_turn if c else by_groups, by_rows if i else in_turn)
 
 
 def qwen3_cases():

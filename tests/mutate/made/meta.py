@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """Llama as Meta publishes it, in one file or cut over two."""
 
+from functools import partial
+
 import numpy as np
 
-from case import new, one_way, refused
-from llama import by_rows, in_turn
+from case import by_rows, in_turn, interleaved, new, one_way, refused
 
 N, G, D, F, V = 12, 4, 6, 10, 8
 H = N * D
-R = N // G
 CONFIG = dict(dim=H, n_layers=2, n_heads=N, n_kv_heads=G, vocab_size=V,
               multiple_of=2, norm_eps=1e-5)
 
@@ -18,12 +18,6 @@ def halves(a):
     heads = a.reshape(-1, D, a.shape[-1])
     return np.concatenate([heads[:, ::2], heads[:, 1::2]],
                           1).reshape(a.shape)
-
-
-def by_groups(q, k, v):
-    return np.concatenate([x for g in range(G) for x in (
-        q[g * R * D:(g + 1) * R * D], k[g * D:(g + 1) * D],
-        v[g * D:(g + 1) * D])])
 
 
 def meta(shards, embedding, qkv=None, gate=None):
@@ -78,9 +72,9 @@ def both(name, config, options, theirs, ms, shards):
 def cases():
     both("meta", CONFIG, None, *meta(2, 1), 2)
     both("meta-grouped", CONFIG, "qkv_concat=true",
-         *meta(2, 1, by_groups, by_rows), 2)
+         *meta(2, 1, partial(interleaved, G), by_rows), 2)
     both("meta-plain", CONFIG, "qkv_concat=true qkv_layout=plain",
-         *meta(2, 1, in_turn, lambda a, b: np.concatenate([a, b])), 2)
+         *meta(2, 1, in_turn, in_turn), 2)
     # params.json of the first Llama says nothing of the vocabulary
     both("meta-one", {**CONFIG, "vocab_size": -1}, None, *meta(1, 1), 1)
     # Llama 3's embedding is cut by rows

@@ -4,9 +4,10 @@ Mcore."""
 
 import numpy as np
 
-from case import broken, layouts, new, one_way, refused, tied_cases
+from case import (broken, by_rows, layouts, new, one_way, refused,
+                  tied_cases)
 from mcore import (CONFIG, D, EXPERTS, F, H, M, N, TALLER, WIDER, by_groups,
-                   by_rows, headless, layer, three, whole)
+                   headless, layer, three, whole)
 
 SHARED = 8
 LAST = "model.layers.1."

@@ -1,19 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Models of the reference's first releases that no other has the names of."""
 
+from functools import partial
+
 import numpy as np
 
-from case import case, new, one_way, refused
+from case import case, interleaved, new, one_way, refused
 from sides import Sides
 
 H, N, V, P = 12, 3, 9, 5
 D = H // N
-
-
-def by_heads(q, k, v):
-    """Each head's rows of q, k and v."""
-    return np.concatenate([a[h * D:(h + 1) * D] for h in range(N)
-                           for a in (q, k, v)])
 
 
 def blocks(m, theirs, mine, attention, names):
@@ -32,18 +28,20 @@ BLOOM = ("input_layernorm", "post_attention_layernorm",
          "self_attention.dense", "mlp.dense_h_to_4h", "mlp.dense_4h_to_h")
 
 
+def fused(m, p, q):
+    """BLOOM's queries, keys and values: in one by heads, and apart."""
+    for word, tail in (("weight", (H,)), ("bias", ())):
+        parts = [new(H, *tail) for _ in range(3)]
+        m.hf[f"{p}self_attention.query_key_value.{word}"] = interleaved(
+            N, *parts)
+        for k, a in enumerate(parts):
+            m.ms[f"{q}attention.dense{k + 1}.{word}"] = a
+
+
 def reward():
     m = Sides()
-
-    def attention(p, q):
-        for word, tail in (("weight", (H,)), ("bias", ())):
-            parts = [new(H, *tail) for _ in range(3)]
-            m.hf[f"{p}self_attention.query_key_value.{word}"] = by_heads(
-                *parts)
-            for k, a in enumerate(parts):
-                m.ms[f"{q}attention.dense{k + 1}.{word}"] = a
-
-    blocks(m, "transformer.h.{}.", "transformer.blocks.{}.", attention, BLOOM)
+    blocks(m, "transformer.h.{}.", "transformer.blocks.{}.",
+           partial(fused, m), BLOOM)
     m.put("transformer.word_embeddings.weight",
           "transformer.embedding.word_embedding.embedding_table", new(V, H))
     m.norm("transformer.word_embeddings_layernorm",
