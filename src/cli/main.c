@@ -44,13 +44,7 @@ static const char help[] =
 "  --to=ms|hf|raw     the side to show (raw: the source as it is)\n"
 "  --dtype=TYPE       source (default), fp32, fp16 or bf16\n"
 "  --set KEY=VALUE    an option of the rules, see wconv models\n"
-"  --rules=FILE       a rule table of your own\n"
-"  --config=FILE      the config.json, if none is beside SOURCE\n"
-"  --template=CKPT, --map=FILE    the names wanted, and a map to them\n"
-"  --strategy=FILE, --ranks=FILE  join slices of ranks, or cut them\n"
-"  --tie=HOW          tied tensors: auto, emit or drop\n"
-"  --partial, --keep-extra    tensors no rule takes; the state of training\n"
-"  --key=PATH, --check-crc    where weights are in a .bin; test checksums\n"
+VIEW_OPTIONS_HELP
 "  --shard-size=SIZE  of shards (5GB)       -h, --help    -V, --version\n"
 "Exit: 0, 1 usage, 2 source, 3 model unknown, 4 mapping, 6 output\n";
 

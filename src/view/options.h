@@ -58,4 +58,16 @@ extern const char *const view_option_flags[];
  * G T alone of 1024. Returns false if it is malformed. */
 bool parse_size(const char *text, uint64_t *out);
 
+/* What the --help of both programs says of them in the same words. */
+/* clang-format off */
+#define VIEW_OPTIONS_HELP \
+"  --rules=FILE       a rule table of your own\n" \
+"  --config=FILE      the config.json, if none is beside SOURCE\n" \
+"  --template=CKPT, --map=FILE    the names wanted, and a map to them\n" \
+"  --strategy=FILE, --ranks=FILE  join slices of ranks, or cut them\n" \
+"  --tie=HOW          tied tensors: auto, emit or drop\n" \
+"  --partial, --keep-extra    tensors no rule takes; the state of training\n" \
+"  --key=PATH, --check-crc    where weights are in a .bin; test checksums\n"
+/* clang-format on */
+
 #endif
