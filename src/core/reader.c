@@ -1,21 +1,34 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* A thread's buffers; see reader.h. */
+/*
+ * A thread's buffers; see reader.h. They are mapped: malloc would keep them for
+ * each thread that ever had some, and nothing would bound what is resident.
+ */
 #include "core/reader.h"
 
 #include <errno.h>
-#include <stdlib.h>
+#include <sys/mman.h>
 
 #include "core/prefetch.h"
+
+/* Of a reader's buffers, one behind the other. */
+#define STRIP_NBYTES ((size_t)4 * READER_STRIP)
+#define WINDOWS_NBYTES ((size_t)READER_DEPTH * READER_WINDOW)
+#define BUFFERS_NBYTES (STRIP_NBYTES + WINDOWS_NBYTES + READER_BLOCK)
 
 int reader_init(struct reader *rd, size_t nrender, struct stats *stats,
 		struct tile_cache *tiles)
 {
+	uint8_t *p = mmap(NULL, BUFFERS_NBYTES, PROT_READ | PROT_WRITE,
+			  MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
 	*rd = (struct reader){.stats = stats, .tiles = tiles};
-	rd->strip = malloc((size_t)4 * READER_STRIP);
-	rd->windows = malloc((size_t)READER_DEPTH * READER_WINDOW);
-	rd->block = malloc(READER_BLOCK);
+	if (p == MAP_FAILED)
+		return -ENOMEM;
+	rd->strip = p;
+	rd->windows = p + STRIP_NBYTES;
+	rd->block = p + STRIP_NBYTES + WINDOWS_NBYTES;
 	strbuf_reserve(&rd->render, nrender);
-	if (rd->strip && rd->windows && rd->block && !rd->render.failed)
+	if (!rd->render.failed)
 		return 0;
 	reader_release(rd);
 	return -ENOMEM;
@@ -40,9 +53,8 @@ int reader_read(struct reader *rd, struct source *s, uint64_t off, size_t n,
 
 void reader_release(struct reader *rd)
 {
-	free(rd->strip);
-	free(rd->windows);
-	free(rd->block);
+	if (rd->strip)
+		munmap(rd->strip, BUFFERS_NBYTES);
 	rd->strip = rd->windows = rd->block = NULL;
 	strbuf_release(&rd->render);
 }

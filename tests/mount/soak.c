@@ -7,7 +7,8 @@
  * Each stats, lists, reads and maps DIR/path at random and compares with
  * WANT/path. Process PID, who serves DIR, must not have more descriptors at
  * the end than at the beginning, nor GROWTH KB more of memory than after a
- * quarter of the time. Prints a line of numbers; exit code 0 if all is right.
+ * quarter of the time, both at rest. Prints a line of numbers; exit code 0 if
+ * all is right.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -302,20 +303,6 @@ static long resident_kb(const char *pid)
 	return kb;
 }
 
-static bool start(struct reader *readers)
-{
-	for (size_t i = 0; i < READERS; i++) {
-		struct reader *r = &readers[i];
-
-		r->random = i << 32;
-		r->buf = aligned_alloc(PAGE, RANGE_MAX);
-		if (!r->buf ||
-		    pthread_create(&r->thread, NULL, run_reader, r) != 0)
-			return fail("soak", "cannot start a reader");
-	}
-	return true;
-}
-
 static void sleep_ms(long ms)
 {
 	const struct timespec t = {ms / 1000, ms % 1000 * 1000000};
@@ -323,20 +310,49 @@ static void sleep_ms(long ms)
 	nanosleep(&t, NULL);
 }
 
+/* All readers for a while. */
+static bool run_readers(struct reader *readers, long ms)
+{
+	size_t n;
+
+	over = false;
+	for (n = 0; n < READERS; n++)
+		if (pthread_create(&readers[n].thread, NULL, run_reader,
+				   &readers[n]) != 0)
+			break;
+	sleep_ms(ms);
+	over = true;
+	for (size_t i = 0; i < n; i++)
+		pthread_join(readers[i].thread, NULL);
+	sleep_ms(200); /* releases are not waited for */
+	return n == READERS || fail("soak", "cannot start a reader");
+}
+
+static bool make_readers(struct reader *readers)
+{
+	for (size_t i = 0; i < READERS; i++) {
+		readers[i].random = i << 32;
+		readers[i].buf = aligned_alloc(PAGE, RANGE_MAX);
+		if (!readers[i].buf)
+			return fail("soak", "no memory");
+	}
+	return true;
+}
+
+/*
+ * What is resident is compared between two moments of rest: under load it
+ * depends on how many reads are being answered.
+ */
 static bool soak(long seconds, const char *pid, long growth)
 {
 	static struct reader readers[READERS];
 	long fds = count_fds(pid), rss, fds_end, rss_end;
 
-	if (!start(readers))
+	if (!make_readers(readers) || !run_readers(readers, seconds * 250))
 		return false;
-	sleep_ms(seconds * 250);
 	rss = resident_kb(pid);
-	sleep_ms(seconds * 750);
-	over = true;
-	for (size_t i = 0; i < READERS; i++)
-		pthread_join(readers[i].thread, NULL);
-	sleep_ms(200); /* releases are not waited for */
+	if (!run_readers(readers, seconds * 750))
+		return false;
 	rss_end = resident_kb(pid);
 	fds_end = count_fds(pid);
 	printf("%d readers, %ld s: %lu operations, %lu bytes, %lu differences, "

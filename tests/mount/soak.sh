@@ -8,7 +8,7 @@
 need_fuse
 
 seconds=$((${SOAK_SECONDS:-10} / 2))
-growth=1024
+growth=8192 # KB: pages that buffers which are kept had not touched so far
 [ -z "${SANITIZED:-}" ] || growth=1000000 # they keep what was freed
 
 # soak WHAT OPTIONS... - half of the time over that view of a made model
