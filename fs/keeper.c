@@ -17,12 +17,6 @@
 
 #include "core/log.h"
 
-/* What it is told; the last one counts. An empty path: nothing to do. */
-struct watched {
-	struct mounted mount;
-	char path[PATH_MAX];
-};
-
 /* Close all that our caller left open, but 0-2 and keep. */
 static void close_others(int keep)
 {
@@ -84,14 +78,18 @@ pid_t keeper_fork(struct keeper *k, struct error *err)
 	return k->pid;
 }
 
-/* One message as a whole; false at the end of the pipe. */
-static bool receive(int fd, struct watched *w)
+/*
+ * What it is told, of which the last counts: the mount, or one without a
+ * number, and there is nothing to do. One as a whole; false at the end of the
+ * pipe.
+ */
+static bool receive(int fd, struct mounted *m)
 {
-	char *p = (char *)w;
+	char *p = (char *)m;
 	size_t at = 0;
 
-	while (at < sizeof(*w)) {
-		ssize_t n = read(fd, p + at, sizeof(*w) - at);
+	while (at < sizeof(*m)) {
+		ssize_t n = read(fd, p + at, sizeof(*m) - at);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -102,13 +100,13 @@ static bool receive(int fd, struct watched *w)
 	return true;
 }
 
-static void tell(const struct keeper *k, const struct watched *w)
+static void tell(const struct keeper *k, const struct mounted *m)
 {
-	const char *p = (const char *)w;
+	const char *p = (const char *)m;
 	size_t at = 0;
 
-	while (at < sizeof(*w)) {
-		ssize_t n = write(k->fd, p + at, sizeof(*w) - at);
+	while (at < sizeof(*m)) {
+		ssize_t n = write(k->fd, p + at, sizeof(*m) - at);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -127,47 +125,41 @@ static bool is_dead(const char *path)
 	       (errno == ENOTCONN || errno == ECONNABORTED);
 }
 
-static void clean_up(const struct watched *w)
+static void clean_up(const struct mounted *m)
 {
+	char path[PATH_MAX];
 	int ret;
 
-	if (!mountpoint_shows(w->path, &w->mount) || !is_dead(w->path))
+	if (!mountpoint_find(m, path) || !is_dead(path))
 		return;
-	ret = mountpoint_detach(w->path);
+	ret = mountpoint_detach(path);
 	if (ret)
 		log_line("the process that served %s was killed, and it cannot "
 			 "be unmounted: %s",
-			 w->path, strerror(-ret));
+			 path, strerror(-ret));
 	else
 		log_line("the process that served %s was killed: unmounted",
-			 w->path);
+			 path);
 }
 
 void keeper_run(const struct keeper *k)
 {
-	struct watched w = {.path = ""}, next;
+	struct mounted m = {.id = 0}, next;
 
 	while (receive(k->fd, &next))
-		w = next;
-	if (*w.path)
-		clean_up(&w);
+		m = next;
+	clean_up(&m);
 }
 
 void keeper_watch(const struct keeper *k, const struct mountpoint *mp)
 {
-	struct watched w;
-
-	if (!mp->now.id || strlen(mp->path) >= sizeof(w.path))
-		return; /* whoever passed the device unmounts, too */
-	memset(&w, 0, sizeof(w));
-	w.mount = mp->now;
-	snprintf(w.path, sizeof(w.path), "%s", mp->path);
-	tell(k, &w);
+	if (mp->now.id) /* whoever passed the device unmounts, too */
+		tell(k, &mp->now);
 }
 
 void keeper_dismiss(const struct keeper *k)
 {
-	static const struct watched nothing;
+	static const struct mounted nothing;
 
 	tell(k, &nothing);
 }

@@ -21,6 +21,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <fuse_lowlevel.h>
+#include <limits.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -145,21 +146,22 @@ static void interrupt_loop(struct server *s)
 static void stop(struct server *s)
 {
 	const struct mountpoint *mp = s->m->mp;
+	char path[PATH_MAX];
 	int ret;
 
 	if (!mp->now.id) {
 		interrupt_loop(s);
 		return;
 	}
-	if (!mountpoint_shows(mp->path, &mp->now)) {
+	if (!mountpoint_find(&mp->now, path)) {
 		log_line("something else is mounted over %s: served until that "
 			 "and this are unmounted",
 			 mp->path);
 		return;
 	}
-	ret = mountpoint_detach(mp->path);
+	ret = mountpoint_detach(path);
 	if (ret) {
-		log_line("cannot unmount %s: %s", mp->path, strerror(-ret));
+		log_line("cannot unmount %s: %s", path, strerror(-ret));
 		interrupt_loop(s);
 	}
 }
@@ -348,9 +350,9 @@ static int loop(const struct server *s)
  */
 static int end_keeper(const struct server *s, int ret)
 {
-	const struct mountpoint *mp = s->m->mp;
+	char path[PATH_MAX];
 
-	if (mountpoint_shows(mp->path, &mp->now)) {
+	if (mountpoint_find(&s->m->mp->now, path)) {
 		ret = -ECONNABORTED;
 	} else {
 		keeper_dismiss(s->m->keeper);

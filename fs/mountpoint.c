@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <signal.h>
 #include <spawn.h>
 #include <stdio.h>
@@ -51,11 +52,11 @@ static void unescape(char *s)
 }
 
 /*
- * One line of mountinfo (proc(5)); false if it is not about path:
+ * One line of mountinfo (proc(5)), which is cut; false if it is none:
  *
  *   ID PARENT MAJOR:MINOR ROOT MOUNTPOINT OPTIONS [TAGS...] - TYPE ...
  */
-static bool parse_mount(char *line, const char *path, struct mounted *out)
+static bool parse_mount(char *line, char **path, struct mounted *out)
 {
 	char *rest = strstr(line, " - ");
 	char *field[5], *next;
@@ -69,24 +70,52 @@ static bool parse_mount(char *line, const char *path, struct mounted *out)
 		if (!field[i])
 			return false;
 	}
-	unescape(field[4]);
-	if (strcmp(field[4], path) != 0)
-		return false;
+	*path = field[4];
+	unescape(*path);
 	out->id = strtoul(field[0], NULL, 10);
 	snprintf(out->device, sizeof(out->device), "%s", field[2]);
 	out->ours = strncmp(rest, OUR_TYPE " ", sizeof(OUR_TYPE)) == 0;
 	return true;
 }
 
+/* The topmost mount at a path, or a mount wherever it is. */
+struct search {
+	const char *path;	     /* NULL: anywhere */
+	const struct mounted *mount; /* NULL: any */
+	struct mounted *found;
+	char *where; /* [PATH_MAX] of what is found, or NULL */
+};
+
+static bool is_same(const struct mounted *a, const struct mounted *b)
+{
+	return a->id == b->id && strcmp(a->device, b->device) == 0;
+}
+
+static bool matches(const struct search *s, char *line)
+{
+	struct mounted m;
+	char *path;
+
+	memset(&m, 0, sizeof(m)); /* it is sent by a pipe, padding too */
+	if (!parse_mount(line, &path, &m) || strlen(path) >= PATH_MAX ||
+	    (s->path && strcmp(path, s->path) != 0) ||
+	    (s->mount && !is_same(&m, s->mount)))
+		return false;
+	*s->found = m;
+	if (s->where)
+		snprintf(s->where, PATH_MAX, "%s", path);
+	return true;
+}
+
 /* Take the whole lines out of buf[0..n). Returns the bytes that are left. */
-static size_t take_lines(char *buf, size_t n, const char *path,
-			 struct mounted *out, bool *found)
+static size_t take_lines(char *buf, size_t n, const struct search *s,
+			 bool *found)
 {
 	char *line = buf, *end;
 
 	while ((end = memchr(line, '\n', n))) {
 		*end = '\0';
-		if (parse_mount(line, path, out))
+		if (matches(s, line))
 			*found = true;
 		n -= (size_t)(end + 1 - line);
 		line = end + 1;
@@ -96,10 +125,10 @@ static size_t take_lines(char *buf, size_t n, const char *path,
 }
 
 /*
- * The topmost mount at exactly that path. False if there is none. It is asked
+ * The last mount that matches, which is the topmost one of a path. It is asked
  * when a mount is to end, and needs no memory but this.
  */
-static bool find_mount(const char *path, struct mounted *out)
+static bool search(const struct search *s)
 {
 	int fd = open("/proc/self/mountinfo", O_RDONLY | O_CLOEXEC);
 	char buf[MOUNTINFO_LINE];
@@ -110,12 +139,17 @@ static bool find_mount(const char *path, struct mounted *out)
 	if (fd < 0)
 		return false;
 	while ((got = read(fd, buf + n, sizeof(buf) - n)) > 0) {
-		n = take_lines(buf, n + (size_t)got, path, out, &found);
+		n = take_lines(buf, n + (size_t)got, s, &found);
 		if (n == sizeof(buf))
 			break;
 	}
 	close(fd);
 	return found;
+}
+
+static bool find_mount(const char *path, struct mounted *out)
+{
+	return search(&(struct search){.path = path, .found = out});
 }
 
 static bool is_inside(const char *path, const char *dir)
@@ -281,7 +315,6 @@ void mountpoint_note(struct mountpoint *mp)
 	struct mounted m;
 
 	memset(&mp->now, 0, sizeof(mp->now));
-	memset(&m, 0, sizeof(m)); /* it is sent by a pipe, padding too */
 	snprintf(before, sizeof(before), "%u:%u", major(mp->before),
 		 minor(mp->before));
 	if (!mp->passed && find_mount(mp->path, &m) &&
@@ -289,12 +322,14 @@ void mountpoint_note(struct mountpoint *mp)
 		mp->now = m;
 }
 
-bool mountpoint_shows(const char *path, const struct mounted *m)
+bool mountpoint_find(const struct mounted *m, char *path)
 {
 	struct mounted seen;
 
-	return m->id && find_mount(path, &seen) && seen.id == m->id &&
-	       strcmp(seen.device, m->device) == 0;
+	return m->id &&
+	       search(&(struct search){
+		       .mount = m, .found = &seen, .where = path}) &&
+	       find_mount(path, &seen) && is_same(&seen, m);
 }
 
 /* Run a program that needs no input; 0, or -errno, -EIO if it failed. */

@@ -37,8 +37,12 @@ void mountpoint_release(struct mountpoint *mp);
 /* Remember in mp->now what has just been mounted; asks the kernel only. */
 void mountpoint_note(struct mountpoint *mp);
 
-/* Whether that very mount is what is seen at a path. */
-bool mountpoint_shows(const char *path, const struct mounted *m);
+/*
+ * Where that very mount is seen now, also if a directory above it was renamed
+ * or the mount moved: path[PATH_MAX]. False if it is gone, or another one is
+ * mounted over it.
+ */
+bool mountpoint_find(const struct mounted *m, char *path);
 
 /*
  * Unmount what is seen at a path, lazily: those who have files of it open may

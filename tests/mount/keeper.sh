@@ -84,6 +84,38 @@ code=0
 equal 'a source that is not there' 2 $code
 check '... leaves no keeper' wait_until nobody_serves
 
+# --- what is renamed above a mount, which goes along ---
+
+lower=$tmp/a/mnt
+upper=$tmp/b/mnt
+
+# away - mount at $lower in the foreground, and rename what is above it.
+away() {
+	mkdir -p "$lower"
+	"$READERS" default-signals "$WCONVFS" -f "$MODEL" "$lower" \
+		2>"$tmp/err" &
+	pid=$!
+	wait_until [ -e "$lower/.wconvfs/version" ] || not_ok 'mounted'
+	mv "$tmp/a" "$tmp/b"
+}
+
+# gone TEXT
+gone() {
+	check "$1: unmounted" wait_until sh -c "! grep -qF '$upper' \
+		/proc/self/mountinfo"
+	! mountpoint -q "$upper" || umount "$upper"
+	reap
+	rmdir "$upper" && mv "$tmp/b" "$tmp/a"
+}
+
+away
+kill -KILL "$pid"
+gone 'renamed above a mount that is killed'
+away
+kill -TERM "$pid"
+gone 'renamed above a mount that is to end'
+equal '... which ends with 0' 0 $code
+
 # --- a connection that is cut ---
 
 # abort_connection - as root may; in a namespace, for where the files are not.
