@@ -9,6 +9,7 @@
 #include "core/checked.h"
 #include "core/cursor.h"
 #include "formats/ckpt.h"
+#include "formats/foreign.h"
 #include "formats/locate.h"
 #include "formats/name_list.h"
 #include "formats/npy.h"
@@ -18,9 +19,6 @@
 
 /* Each file that is passed through keeps a descriptor open. */
 #define PASSED_MAX 128
-
-/* First bytes of a file that a format may look at. */
-#define HEAD_NBYTES 16
 
 struct format_ops {
 	const char *name;
@@ -121,6 +119,10 @@ static const struct format_ops formats[] = {
 /* No format recognises the file. */
 static int refuse_format(const char *path, struct error *err)
 {
+	const char *what = foreign_name(str_of(path));
+
+	if (what)
+		return error_set(err, ERR_SOURCE, "%s %s", path, what);
 	if (is_torch_name(path))
 		return error_set(err, ERR_SOURCE,
 				 "%s is no PyTorch file: it begins neither "
@@ -131,6 +133,21 @@ static int refuse_format(const char *path, struct error *err)
 			 "reads (safetensors, PyTorch, MindSpore ckpt, "
 			 ".npy)",
 			 path);
+}
+
+/* What no file of weights begins with, whatever its name is. */
+static int check_head(const char *path, struct cursor head, struct error *err)
+{
+	const char *what = foreign_begins(head);
+
+	if (what)
+		return error_set(err, ERR_SOURCE, "%s %s", path, what);
+	if (is_weights_name(path) && foreign_text(head))
+		return error_set(err, ERR_SOURCE,
+				 "%s is a text in place of weights, which "
+				 "begins with \"%.*s\": fetch the file again",
+				 path, (int)cursor_left(&head), head.p);
+	return 0;
 }
 
 /*
@@ -171,6 +188,9 @@ static int read_file(struct checkpoint *c, const char *path, struct error *err)
 	if (source_read(s, 0, n, bytes, false))
 		return error_errno(err, ERR_SOURCE, EIO, "%s", path);
 	head = cursor_of(bytes, n);
+	rc = check_head(path, head, err);
+	if (rc)
+		return rc;
 	for (size_t i = 0; i < sizeof(formats) / sizeof(formats[0]); i++)
 		if (formats[i].recognise(path, head))
 			return name_link(path, s,

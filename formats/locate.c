@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <sys/stat.h>
 
+#include "formats/foreign.h"
 #include "formats/name_list.h"
 
 #define INDEX_SUFFIX ".index.json"
@@ -84,7 +85,8 @@ static int use_read_index(struct location *l, const char *name,
 			       l->dir, name);
 	else if (missing.n > 0)
 		rc = error_set(err, ERR_SOURCE,
-			       "%s/%s names files that are not there: %s",
+			       "%s/%s names files that are not there, fetch "
+			       "them too: %s",
 			       l->dir, name, name_list_text(&missing));
 	name_list_release(&missing);
 	return rc;
@@ -200,7 +202,7 @@ static int use_series(struct location *l, const char *shard, const char *suffix,
 	if (missing.n > 0)
 		rc = error_set(err, ERR_SOURCE,
 			       "%s/%s is one of %zu shards, but these are not "
-			       "there: %s",
+			       "there, fetch them too: %s",
 			       l->dir, shard, first.n,
 			       name_list_text(&missing));
 	name_list_release(&missing);
@@ -364,6 +366,37 @@ static int locate_adapter(struct location *l, struct error *err)
 	return 0;
 }
 
+/* What else is there: other frameworks' files, weights further below. */
+static int refuse_empty(const struct location *l, struct error *err)
+{
+	struct strbuf below = STRBUF_INIT;
+	int rc;
+
+	for (size_t i = 0; i < l->nentries; i++) {
+		const char *what = foreign_name(str_of(l->entries[i]));
+
+		if (what)
+			return error_set(err, ERR_SOURCE,
+					 "%s holds no weights that are read, "
+					 "and %s %s",
+					 l->dir, l->entries[i], what);
+	}
+	foreign_find_below(l->dir, &below);
+	if (below.len)
+		rc = error_set(err, ERR_SOURCE,
+			       "%s holds no weights, but %s does: name that",
+			       l->dir, below.p);
+	else
+		rc = error_set(err, ERR_SOURCE,
+			       "%s holds no weights: no model.safetensors or "
+			       "pytorch_model.bin, no index of shards, no "
+			       "other *.safetensors, *.bin, *.pth, *.pt, "
+			       "*.ckpt or *.npy files",
+			       l->dir);
+	strbuf_release(&below);
+	return rc;
+}
+
 /* Nothing in the directory can be read: why. */
 static int refuse_dir(const struct location *l, bool distributed,
 		      struct error *err)
@@ -378,12 +411,7 @@ static int refuse_dir(const struct location *l, bool distributed,
 				 "%s/%s is a link to a file that is not there: "
 				 "download or copy the model again",
 				 l->dir, l->dangling);
-	return error_set(err, ERR_SOURCE,
-			 "%s holds no weights: no model.safetensors or "
-			 "pytorch_model.bin, no index of shards, no other "
-			 "*.safetensors, *.bin, *.pth, *.pt, *.ckpt or *.npy "
-			 "files",
-			 l->dir);
+	return refuse_empty(l, err);
 }
 
 /* Tell which other files of weights the directory has. */

@@ -115,7 +115,8 @@ static int refuse_length(struct header *h, const uint8_t *head, uint64_t n)
 				 path, n, HEADER_MAX_NBYTES);
 	return error_set(h->err, ERR_SOURCE,
 			 "%s is cut off or not a safetensors file: its header "
-			 "has %" PRIu64 " bytes, the file %" PRIu64,
+			 "has %" PRIu64 " bytes, the file %" PRIu64
+			 "; fetch it again",
 			 path, n, h->s->nbytes);
 }
 
@@ -414,7 +415,8 @@ static int check_range(struct header *h, const struct entry *e,
 	if (e->end > h->data_nbytes)
 		return REFUSE(h, e->name,
 			      "data_offsets end %" PRIu64
-			      " is past the %" PRIu64 " bytes of data",
+			      " is past the %" PRIu64 " bytes of data: the "
+			      "file is cut off, fetch it again",
 			      e->end, h->data_nbytes);
 	return check_size(h, e);
 }
@@ -537,7 +539,7 @@ static int load_header(struct header *h, struct source *s, char **text)
 	if (source_read(s, 0, sizeof(head), head, false))
 		return error_errno(h->err, ERR_SOURCE, EIO, "%s", s->path);
 	cursor_le64(&c, &n);
-	if (n > HEADER_MAX_NBYTES || n > s->nbytes - PREFIX_NBYTES)
+	if (n == 0 || n > HEADER_MAX_NBYTES || n > s->nbytes - PREFIX_NBYTES)
 		return refuse_length(h, head, n);
 	*text = malloc((size_t)n + 1);
 	if (!*text)

@@ -141,7 +141,9 @@ static int refuse_zip(struct archive *a, zip_error_t *why)
 {
 	int rc = errno == ENOMEM
 			 ? error_nomem(a->f->err)
-			 : REFUSE_FILE(a->f, "it is no whole zip archive: %s",
+			 : REFUSE_FILE(a->f,
+				       "it is no whole zip archive (%s): it is "
+				       "cut off or damaged, fetch it again",
 				       zip_error_strerror(why));
 
 	zip_error_fini(why);

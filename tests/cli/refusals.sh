@@ -107,6 +107,25 @@ truncate -s 40 "$tmp/cut.safetensors"
 : >"$tmp/empty.safetensors"
 : >"$tmp/empty.ckpt"
 cp $formats/torch/trunc_half.pt "$tmp/cut.pt"
+# what lies there in place of weights
+mkdir "$tmp/lfs" "$tmp/waiting" "$tmp/parent" "$tmp/parent/below" "$tmp/gguf"
+cp "$MODEL"/*.index.json "$tmp/lfs"
+for f in $(cd "$MODEL" && echo *.safetensors); do
+	printf 'version https://git-lfs.github.com/spec/v1\noid sha256:ab\n' \
+		>"$tmp/lfs/$f"
+done
+cp "$tmp/a.safetensors" "$tmp/waiting/model.safetensors.incomplete"
+cp "$tmp/a.safetensors" "$tmp/parent/below"
+printf 'GGUF\003' >"$tmp/gguf/model-q4.gguf"
+cp "$tmp/gguf/model-q4.gguf" "$tmp/gguf.bin"
+for name in tf_model.h5 model.ckpt.index flax_model.msgpack net.onnx; do
+	printf '\001\002' >"$tmp/$name"
+done
+echo '<!DOCTYPE html><html><body>404</body></html>' >"$tmp/page.bin"
+echo 'Entry not found' >"$tmp/text.safetensors"
+head -c 4000 /dev/zero >"$tmp/zeros.safetensors"
+cp "$tmp/a.safetensors" "$tmp/short.safetensors"
+truncate -s -1 "$tmp/short.safetensors"
 mkdir "$tmp/secret"
 cp "$tmp/a.safetensors" "$tmp/secret"
 mkdir "$tmp/ranks"

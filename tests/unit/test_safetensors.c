@@ -125,7 +125,7 @@ END_TEST
 
 START_TEST(refused_headers)
 {
-	expect_refused("", 0, "an object");
+	expect_refused("", 0, "cut off");
 	expect_refused("[]", 0, "an object");
 	expect_refused("null", 0, "an object");
 	expect_refused("{}{}", 0, "the end");
