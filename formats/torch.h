@@ -19,7 +19,7 @@
 struct torch_options {
 	const char *key;  /* --key: where the weights are in the saved object,
 			     keys joined by dots; "": all of it; NULL: found
-			     by the rules of torch_dict.c */
+			     by the rules of torch_where.c */
 	bool keep_prefix; /* an index has the names: strip no "module." */
 };
 

@@ -3,14 +3,7 @@
  * From the saved object to named tensors.
  *
  * Dictionaries, lists and tuples are walked; the keys that lead to a tensor,
- * joined by dots, are its name. Training code wraps the weights:
- *
- *     {'model': {...}, 'model_ema': {...}, 'optimizer': {...}, 'epoch': 3}
- *
- * so a dictionary with one of the usual keys stands for what is under it,
- * again and again, as long as nothing else beside it holds tensors but copies
- * that are averages of it (ema) and what belongs to training. Where that
- * leaves a choice it is the user's: --key.
+ * joined by dots, are its name. Where the walk begins: torch_where.c.
  *
  * The object may contain itself and may unfold to any size: each container is
  * looked into once to see whether it holds a tensor, and the walk that makes
@@ -20,7 +13,6 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
-#include "formats/name_list.h"
 #include "formats/torch_priv.h"
 
 /* Steps and bytes of names. 100,000 tensors take some 20 million. */
@@ -28,9 +20,6 @@
 
 /* What a part of a name costs, and what it names, beside a step. */
 #define PART_COST 64
-
-/* Marks of containers. */
-enum { MARK_NEW, MARK_OPEN, MARK_EMPTY, MARK_HOLDS, MARK_ON_PATH };
 
 /* A container that is being walked. */
 struct frame {
@@ -48,28 +37,6 @@ struct walk {
 	uint64_t budget;
 	size_t nskipped; /* tensors under keys that make no name */
 };
-
-static bool is_container(const struct pvalue *v)
-{
-	return v->type == PV_DICT || v->type == PV_LIST || v->type == PV_TUPLE;
-}
-
-static uint32_t nchildren(const struct pvalue *v)
-{
-	return v->type == PV_DICT ? v->seq.n / 2 : v->seq.n;
-}
-
-static struct pvalue *child_of(const struct pvalue *v, uint32_t i)
-{
-	return v->seq.v[v->type == PV_DICT ? 2 * i + 1 : i];
-}
-
-/* Once mark_holders has been there. */
-static bool holds(const struct pvalue *v)
-{
-	return v->type == PV_TENSOR ||
-	       (is_container(v) && v->mark == MARK_HOLDS);
-}
 
 static int push_frame(struct walk *w, struct pvalue *v, uint8_t mark)
 {
@@ -284,229 +251,6 @@ static int flatten(struct walk *w, struct pvalue *root)
 	return rc;
 }
 
-/* ---- where the weights are ---- */
-
-enum role { ROLE_OTHER, ROLE_WEIGHTS, ROLE_AVERAGE, ROLE_TRAINING };
-
-static bool is_word(struct str s, const char *const *v, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (str_is(s, v[i]))
-			return true;
-	return false;
-}
-
-#define IS_WORD(s, list) is_word(s, list, sizeof(list) / sizeof(list[0]))
-
-/* One of the words that '_' and '.' separate. */
-static bool has_word(struct str s, const char *const *v, size_t n)
-{
-	size_t from = 0;
-
-	for (size_t i = 0; s.n && i <= s.n; i++) {
-		if (i < s.n && s.p[i] != '_' && s.p[i] != '.')
-			continue;
-		if (is_word((struct str){s.p + from, i - from}, v, n))
-			return true;
-		from = i + 1;
-	}
-	return false;
-}
-
-#define HAS_WORD(s, list) has_word(s, list, sizeof(list) / sizeof(list[0]))
-
-static enum role role_of(const struct pvalue *key, const struct pvalue *v)
-{
-	static const char *const weights[] = {
-		"model",       "state_dict", "module", "model_state_dict",
-		"model_state", "weights",    "net",    "model_weights",
-		"params",
-	};
-	static const char *const average[] = {"ema", "swa"};
-	static const char *const training[] = {
-		"optimizer", "optimizers", "optim",  "scheduler", "schedulers",
-		"lr",	     "scaler",	   "amp",    "rng",	  "random",
-		"args",	     "config",	   "cfg",    "hyper",	  "callbacks",
-		"loops",     "epoch",	   "step",   "steps",	  "iteration",
-		"iter",	     "best",	   "metric", "metrics",	  "loss",
-		"sampler",   "trainer",	   "stats",  "history",	  "meta",
-	};
-	struct str s = key->type == PV_STR ? key->s : (struct str){NULL, 0};
-
-	if (HAS_WORD(s, training))
-		return ROLE_TRAINING;
-	if (v->type != PV_DICT)
-		return ROLE_OTHER;
-	if (HAS_WORD(s, average))
-		return ROLE_AVERAGE;
-	return IS_WORD(s, weights) ? ROLE_WEIGHTS : ROLE_OTHER;
-}
-
-/* What a dictionary has of each role, where tensors are. */
-struct roles {
-	size_t n[ROLE_TRAINING + 1];
-	struct pvalue *last[ROLE_TRAINING + 1]; /* the value */
-	struct str key[ROLE_TRAINING + 1];	/* its key */
-	struct name_list all;
-};
-
-static void find_roles(struct roles *r, const struct pvalue *dict)
-{
-	*r = (struct roles){.all = NAME_LIST_INIT};
-	for (uint32_t i = 0; i < nchildren(dict); i++) {
-		const struct pvalue *key = dict->seq.v[2 * i];
-		struct pvalue *v = child_of(dict, i);
-		enum role role;
-
-		if (!holds(v))
-			continue;
-		role = role_of(key, v);
-		r->n[role]++;
-		r->last[role] = v;
-		r->key[role] = key->type == PV_STR ? key->s : str_of("");
-		name_list_add(&r->all, r->key[role]);
-	}
-}
-
-static int refuse_choice(struct torch_file *f, struct roles *r)
-{
-	return REFUSE_FILE(f,
-			   "its weights may be under more than one key of the "
-			   "saved object: %s; choose with --key=KEY (--key= "
-			   "takes all)",
-			   name_list_text(&r->all));
-}
-
-static void note_left_out(struct torch_file *f, struct roles *r, enum role role)
-{
-	if (r->all.n <= 1)
-		return;
-	strbuf_addf(f->notes,
-		    "%s: the tensors under \"%.*s\" are shown, of those that "
-		    "are under ",
-		    f->s->path, STR_ARG(r->key[role]));
-	name_list_note(&r->all, f->notes);
-}
-
-/*
- * Step from *root to what it wraps, or leave it where it is no wrapping. Only
- * at the outermost level is anything else beside the weights a question.
- */
-static int unwrap_once(struct torch_file *f, struct pvalue **root, bool outer)
-{
-	enum role role = ROLE_WEIGHTS;
-	struct roles r;
-	int rc = 0;
-
-	find_roles(&r, *root);
-	if (r.n[ROLE_WEIGHTS] == 0)
-		role = ROLE_AVERAGE;
-	if (r.n[role] > 1 || (r.n[role] > 0 && r.n[ROLE_OTHER] > 0)) {
-		if (outer)
-			rc = refuse_choice(f, &r);
-	} else if (r.n[role] == 1) {
-		note_left_out(f, &r, role);
-		*root = r.last[role];
-	}
-	name_list_release(&r.all);
-	return rc;
-}
-
-static int unwrap(struct torch_file *f, struct pvalue **root)
-{
-	struct pvalue *before = NULL;
-	bool outer = true;
-	int rc = 0;
-
-	/* Each step spends a key; a dictionary inside itself ends in a cycle
-	 * that the depth ends. */
-	for (int depth = 0; depth < 16 && !rc && *root != before; depth++) {
-		before = *root;
-		if (before->type == PV_DICT)
-			rc = unwrap_once(f, root, outer);
-		outer = false;
-	}
-	return rc;
-}
-
-static int refuse_key(struct torch_file *f, const struct pvalue *at,
-		      struct str rest)
-{
-	struct roles r;
-	int rc;
-
-	if (at->type != PV_DICT)
-		return REFUSE_FILE(f,
-				   "--key=%s: what is before \"%.*s\" is no "
-				   "dictionary that has it",
-				   f->opt->key, STR_ARG(rest));
-	find_roles(&r, at);
-	rc = REFUSE_FILE(f,
-			 "--key=%s: there is no key \"%.*s\"; the keys that "
-			 "hold tensors are: %s",
-			 f->opt->key, STR_ARG(rest),
-			 r.all.n ? name_list_text(&r.all) : "none");
-	name_list_release(&r.all);
-	return rc;
-}
-
-/* s as a number of at most nine digits, or -1. */
-static int64_t number_of(struct str s)
-{
-	int64_t n = 0;
-
-	if (s.n == 0 || s.n > 9 || (s.n > 1 && s.p[0] == '0'))
-		return -1;
-	for (size_t i = 0; i < s.n; i++) {
-		if (s.p[i] < '0' || s.p[i] > '9')
-			return -1;
-		n = 10 * n + (s.p[i] - '0');
-	}
-	return n;
-}
-
-/* What a container holds under that part of a name, or NULL. */
-static struct pvalue *child_called(const struct pvalue *v, struct str part)
-{
-	struct pvalue *c = pickle_get(v, part);
-	int64_t i = c ? -1 : number_of(part);
-
-	if (i < 0 || !is_container(v))
-		return c;
-	if (v->type != PV_DICT)
-		return i < v->seq.n ? v->seq.v[i] : NULL;
-	for (uint32_t k = 0; k < nchildren(v) && !c; k++) {
-		const struct pvalue *key = v->seq.v[2 * k];
-
-		if (key->type == PV_INT && key->i == i)
-			c = child_of(v, k);
-	}
-	return c;
-}
-
-/* Follow --key; a key may have dots itself: the longest that fits is taken. */
-static int follow_key(struct torch_file *f, struct pvalue **root)
-{
-	struct str rest = str_of(f->opt->key);
-
-	while (rest.n > 0) {
-		struct str part = rest;
-		struct pvalue *v = child_called(*root, part);
-
-		while (!v && part.n > 0) {
-			part.n--;
-			if (rest.p[part.n] == '.')
-				v = child_called(*root, part);
-		}
-		if (!v)
-			return refuse_key(f, *root, rest);
-		*root = v;
-		rest.p += part.n + (part.n < rest.n);
-		rest.n -= part.n + (part.n < rest.n);
-	}
-	return 0;
-}
-
 /* ---- the whole ---- */
 
 /* Parallel and compiled modules put their own name in front of every tensor. */
@@ -528,46 +272,21 @@ static bool strip_prefix(struct torch_file *f, struct str prefix)
 	return f->n > 0;
 }
 
-/* There is no tensor: what there is. */
-static int refuse_empty(struct torch_file *f, const struct pvalue *root)
-{
-	if (root->type == PV_OPAQUE && root->called)
-		return REFUSE_FILE(
-			f,
-			"this file wants to call %.*s.%.*s: only its "
-			"result could be the weights, and it was "
-			"not called",
-			STR_ARG(root->global->module),
-			STR_ARG(root->global->name));
-	if (root->type == PV_OPAQUE)
-		return REFUSE_FILE(f,
-				   "it holds an object of %.*s.%.*s and no "
-				   "dictionary of tensors: save its "
-				   "state_dict() instead",
-				   STR_ARG(root->global->module),
-				   STR_ARG(root->global->name));
-	return REFUSE_FILE(f, "it holds %s",
-			   root->type == PV_TENSOR
-				   ? "a single tensor without a name, no "
-				     "dictionary of tensors"
-				   : "no tensors");
-}
-
 static int select_from(struct walk *w, struct pvalue *root)
 {
 	struct torch_file *f = w->f;
 	int rc = mark_holders(w, root);
 
 	if (!rc)
-		rc = f->opt->key ? follow_key(f, &root) : unwrap(f, &root);
+		rc = torch_find_weights(f, &root);
 	if (!rc && !is_container(root))
-		rc = refuse_empty(f, root);
+		rc = torch_refuse_empty(f, root);
 	if (!rc)
 		rc = flatten(w, root);
 	if (rc)
 		return rc;
 	if (f->n == 0 && !(root->type == PV_DICT && root->seq.n == 0))
-		return refuse_empty(f, root);
+		return torch_refuse_empty(f, root);
 	if (w->nskipped > 0)
 		strbuf_addf(f->notes,
 			    "%s: %zu keys that are no text hold tensors, which "

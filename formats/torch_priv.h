@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The parts of the PyTorch reader: torch_zip.c and torch_legacy.c find the
- * pickle and the storages, torch_dict.c the tensors in the saved object,
- * torch_tensor.c makes their recipes.
+ * pickle and the storages, torch_where.c the weights in the saved object,
+ * torch_dict.c their names, torch_tensor.c makes their recipes.
  */
 #ifndef WC_FORMATS_TORCH_PRIV_H
 #define WC_FORMATS_TORCH_PRIV_H
@@ -39,6 +39,40 @@ struct torch_file {
 /* All of it: pickle, storages, tensors. */
 int torch_read_zip(struct torch_file *f);
 int torch_read_legacy(struct torch_file *f);
+
+/* Marks of containers. */
+enum { MARK_NEW, MARK_OPEN, MARK_EMPTY, MARK_HOLDS, MARK_ON_PATH };
+
+static inline bool is_container(const struct pvalue *v)
+{
+	return v->type == PV_DICT || v->type == PV_LIST || v->type == PV_TUPLE;
+}
+
+static inline uint32_t nchildren(const struct pvalue *v)
+{
+	return v->type == PV_DICT ? v->seq.n / 2 : v->seq.n;
+}
+
+static inline struct pvalue *child_of(const struct pvalue *v, uint32_t i)
+{
+	return v->seq.v[v->type == PV_DICT ? 2 * i + 1 : i];
+}
+
+/* Whether there is a tensor in it, once torch_select has marked that. */
+static inline bool holds(const struct pvalue *v)
+{
+	return v->type == PV_TENSOR ||
+	       (is_container(v) && v->mark == MARK_HOLDS);
+}
+
+/*
+ * From *root, which is marked, to what holds the weights: by --key, or by the
+ * usual keys. torch_where.c.
+ */
+int torch_find_weights(struct torch_file *f, struct pvalue **root);
+
+/* There is no tensor below root: say what there is. */
+int torch_refuse_empty(struct torch_file *f, const struct pvalue *root);
 
 /* Fill v from pickle.top: torch_dict.c. */
 int torch_select(struct torch_file *f);
