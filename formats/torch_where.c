@@ -7,7 +7,8 @@
  * so a dictionary with one of the usual keys stands for what is under it,
  * again and again, as long as nothing else beside it holds tensors but copies
  * that are averages of it (ema) and what belongs to training. Where that
- * leaves a choice it is the user's: --key.
+ * leaves a choice it is the user's: --key. The state of training beside what is
+ * under no usual key leaves one too.
  */
 #include "formats/name_list.h"
 #include "formats/torch_priv.h"
@@ -43,7 +44,7 @@ static bool has_word(struct str s, const char *const *v, size_t n)
 
 #define HAS_WORD(s, list) has_word(s, list, sizeof(list) / sizeof(list[0]))
 
-static enum role role_of(const struct pvalue *key, const struct pvalue *v)
+static enum role role_of_key(struct str key)
 {
 	static const char *const weights[] = {
 		"model",       "state_dict", "module", "model_state_dict",
@@ -59,15 +60,25 @@ static enum role role_of(const struct pvalue *key, const struct pvalue *v)
 		"iter",	     "best",	   "metric", "metrics",	  "loss",
 		"sampler",   "trainer",	   "stats",  "history",	  "meta",
 	};
-	struct str s = key->type == PV_STR ? key->s : (struct str){NULL, 0};
 
-	if (HAS_WORD(s, training))
+	if (HAS_WORD(key, training))
 		return ROLE_TRAINING;
-	if (v->type != PV_DICT)
-		return ROLE_OTHER;
-	if (HAS_WORD(s, average))
+	if (HAS_WORD(key, average))
 		return ROLE_AVERAGE;
-	return IS_WORD(s, weights) ? ROLE_WEIGHTS : ROLE_OTHER;
+	return IS_WORD(key, weights) ? ROLE_WEIGHTS : ROLE_OTHER;
+}
+
+static struct str key_text(const struct pvalue *key)
+{
+	return key->type == PV_STR ? key->s : str_of("");
+}
+
+/* Of a value that holds tensors: only a dictionary can be the weights. */
+static enum role role_of(const struct pvalue *key, const struct pvalue *v)
+{
+	enum role role = role_of_key(key_text(key));
+
+	return role == ROLE_TRAINING || v->type == PV_DICT ? role : ROLE_OTHER;
 }
 
 /* What a dictionary has of each role, where tensors are. */
@@ -75,6 +86,7 @@ struct roles {
 	size_t n[ROLE_TRAINING + 1];
 	struct pvalue *last[ROLE_TRAINING + 1]; /* the value */
 	struct str key[ROLE_TRAINING + 1];	/* its key */
+	bool has_state; /* of training: more than single tensors */
 	struct name_list all;
 };
 
@@ -90,10 +102,44 @@ static void find_roles(struct roles *r, const struct pvalue *dict)
 			continue;
 		role = role_of(key, v);
 		r->n[role]++;
+		r->has_state |= role == ROLE_TRAINING && is_container(v);
 		r->last[role] = v;
-		r->key[role] = key->type == PV_STR ? key->s : str_of("");
+		r->key[role] = key_text(key);
 		name_list_add(&r->all, r->key[role]);
 	}
+}
+
+/*
+ * Of the usual keys the first under which there is an object of a class, as
+ * torch.save(model) writes a network; or NULL.
+ */
+static const struct pvalue *find_object(const struct pvalue *dict,
+					struct str *key)
+{
+	for (uint32_t i = 0; dict->type == PV_DICT && i < nchildren(dict);
+	     i++) {
+		const struct pvalue *v = child_of(dict, i);
+		enum role role;
+
+		*key = key_text(dict->seq.v[2 * i]);
+		role = role_of_key(*key);
+		if ((role == ROLE_WEIGHTS || role == ROLE_AVERAGE) &&
+		    v->type == PV_OPAQUE &&
+		    !str_is(v->global->module, "builtins"))
+			return v;
+	}
+	return NULL;
+}
+
+static int refuse_object(struct torch_file *f, struct str key,
+			 const struct pvalue *v)
+{
+	return REFUSE_FILE(f,
+			   "under \"%.*s\" it holds an object of %.*s.%.*s and "
+			   "no dictionary of tensors: save its state_dict() "
+			   "instead",
+			   STR_ARG(key), STR_ARG(v->global->module),
+			   STR_ARG(v->global->name));
 }
 
 static int refuse_choice(struct torch_file *f, struct roles *r)
@@ -103,6 +149,24 @@ static int refuse_choice(struct torch_file *f, struct roles *r)
 			   "saved object: %s; choose with --key=KEY (--key= "
 			   "takes all)",
 			   name_list_text(&r->all));
+}
+
+/* It was written in training, but none of its keys is one of the usual. */
+static int refuse_state(struct torch_file *f, const struct pvalue *dict,
+			struct roles *r)
+{
+	struct str key;
+	const struct pvalue *object = find_object(dict, &key);
+
+	if (object && r->n[ROLE_OTHER] == 0)
+		return refuse_object(f, key, object);
+	if (r->n[ROLE_OTHER] > 0)
+		return refuse_choice(f, r);
+	return REFUSE_FILE(
+		f,
+		"it holds the state of training (%s) and no weights; "
+		"--key= takes all",
+		name_list_text(&r->all));
 }
 
 static void note_left_out(struct torch_file *f, struct roles *r, enum role role)
@@ -135,6 +199,8 @@ static int unwrap_once(struct torch_file *f, struct pvalue **root, bool outer)
 	} else if (r.n[role] == 1) {
 		note_left_out(f, &r, role);
 		*root = r.last[role];
+	} else if (outer && r.has_state) {
+		rc = refuse_state(f, *root, &r);
 	}
 	name_list_release(&r.all);
 	return rc;
@@ -246,6 +312,9 @@ int torch_find_weights(struct torch_file *f, struct pvalue **root)
 
 int torch_refuse_empty(struct torch_file *f, const struct pvalue *root)
 {
+	const struct pvalue *object;
+	struct str key;
+
 	if (root->type == PV_OPAQUE && root->called)
 		return REFUSE_FILE(
 			f,
@@ -261,6 +330,9 @@ int torch_refuse_empty(struct torch_file *f, const struct pvalue *root)
 				   "state_dict() instead",
 				   STR_ARG(root->global->module),
 				   STR_ARG(root->global->name));
+	object = find_object(root, &key);
+	if (object)
+		return refuse_object(f, key, object);
 	return REFUSE_FILE(f, "it holds %s",
 			   root->type == PV_TENSOR
 				   ? "a single tensor without a name, no "

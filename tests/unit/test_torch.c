@@ -187,6 +187,9 @@ static const struct object readable[] = {
 	{"{model:{a:T} model_ema:{b:T}}", "model_ema", "b"},
 	{"{model:[{a:T} {b:T}]}", "model.1", "b"},
 	{"{model:{module.a:T} x:T}", "", "model.module.a x"},
+	{"{model:O optimizer:{a:T}}", "", "optimizer.a"},
+	{"{model:O optimizer:{a:T}}", "optimizer", "a"},
+	{"{optimizer.a:T b:T}", NULL, "optimizer.a b"},
 };
 
 static const struct object unreadable[] = {
@@ -201,6 +204,16 @@ static const struct object unreadable[] = {
 	{"{model:{a:T}}", "model.a.b", "\"b\" is no dictionary"},
 	{"{a:N}", NULL, "no tensors"},
 	{"N", NULL, "no tensors"},
+	/* a class in place of the weights */
+	{"{epoch:N model:O}", NULL,
+	 "under \"model\" it holds an object of argp"},
+	{"{model:O optimizer:{a:T}}", NULL, "state_dict() instead"},
+	{"{model:N ema:O optimizer:[T T]}", NULL, "under \"ema\" it holds"},
+	/* what is trained has no usual key */
+	{"{optimizer:{a:T}}", NULL, "the state of training (optimizer)"},
+	{"{student:{a:T} teacher:{a:T} optimizer:{b:T}}", NULL,
+	 "student, teacher, optimizer; choose with --key"},
+	{"{state:{model:{a:T}} rng:[T]}", NULL, "state, rng; choose"},
 	{"T", NULL, "a single tensor"},
 	{"O", NULL, "argparse.Namespace"},
 	{"{a:T a:T}", NULL, "two tensors are called \"a\""},
