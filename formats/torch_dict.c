@@ -272,6 +272,12 @@ static bool strip_prefix(struct torch_file *f, struct str prefix)
 	return f->n > 0;
 }
 
+/* --key=: what is wanted is the object as it was saved. */
+static bool takes_all(const struct torch_file *f)
+{
+	return f->opt->key && !*f->opt->key;
+}
+
 static int select_from(struct walk *w, struct pvalue *root)
 {
 	struct torch_file *f = w->f;
@@ -300,7 +306,7 @@ int torch_select(struct torch_file *f)
 	struct walk w = {.f = f, .name = STRBUF_INIT, .budget = WALK_BUDGET};
 	int rc = select_from(&w, f->pickle.top);
 
-	if (!rc && !f->opt->key && !f->opt->keep_prefix)
+	if (!rc && !takes_all(f) && !f->opt->keep_prefix)
 		while (strip_prefix(f, str_of("module.")) ||
 		       strip_prefix(f, str_of("_orig_mod.")))
 			;

@@ -187,6 +187,7 @@ static const struct object readable[] = {
 	{"{model:{a:T} model_ema:{b:T}}", "model_ema", "b"},
 	{"{model:[{a:T} {b:T}]}", "model.1", "b"},
 	{"{model:{module.a:T} x:T}", "", "model.module.a x"},
+	{"{model:{module.a:T} x:T}", "model", "a"},
 	{"{model:O optimizer:{a:T}}", "", "optimizer.a"},
 	{"{model:O optimizer:{a:T}}", "optimizer", "a"},
 	{"{optimizer.a:T b:T}", NULL, "optimizer.a b"},
