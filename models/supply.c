@@ -277,6 +277,17 @@ static bool add(cJSON *into, const struct form_name *f, cJSON *item)
 
 static bool fill(struct supplier *sp, const cJSON *form, cJSON *into);
 
+/* A member without a name is the value in place of the object. */
+static void take_whole(cJSON **object)
+{
+	cJSON *whole = cJSON_DetachItemFromObjectCaseSensitive(*object, "");
+
+	if (!whole)
+		return;
+	cJSON_Delete(*object);
+	*object = whole;
+}
+
 /* An object none of whose members is known is left out, if it may be. */
 static bool fill_object(struct supplier *sp, const cJSON *e,
 			const struct form_name *f, cJSON *into)
@@ -290,8 +301,10 @@ static bool fill_object(struct supplier *sp, const cJSON *e,
 		cJSON_Delete(object);
 		return true;
 	}
-	if (ok)
+	if (ok) {
+		take_whole(&object);
 		return add(into, f, object);
+	}
 	cJSON_Delete(object);
 	return false;
 }

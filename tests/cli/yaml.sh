@@ -70,6 +70,50 @@ equal 'as many heads of keys as of queries, if nothing else is said' 4 \
 	"$(says n_kv_heads)"
 check 'what nothing tells is said' grep -qx \
 	'# nothing tells, give with --set: seq_length' "$tmp/shown"
+# scaling TYPE KEYS - how a model whose config.json has that is scaled.
+scaling() {
+	config '{"model_type": "'"$1"'", "hidden_size": 64, '"$2"'}'
+	yaml --config "$tmp/model"
+	sed -n 's/^  *//; /^extend_method/p; /^scaling_factor/,/^qkv_has/p' \
+		"$tmp/shown" | grep -v ^qkv_has | tr -d '\n'
+}
+
+linear='"factor": 4.0'
+yarn='"factor": 4.0, "original_max_position_embeddings": 32768'
+# FreqsMgr of MindFormers takes a number for PI, and for YARN all of these
+whole='extend_method: "YARN"scaling_factor:factor: 4.0beta_fast: 32'
+whole=$whole'beta_slow: 1mscale: 1.0mscale_all_dim: 0.0'
+whole=$whole'original_max_position_embeddings: 32768'
+for key in '"rope_scaling": {"type"' '"rope_scaling": {"rope_type"' \
+	'"rope_parameters": {"rope_type"'; do
+	equal "one linear factor, of $key" \
+		'extend_method: "PI"scaling_factor: 4.0' \
+		"$(scaling llama "$key: \"linear\", $linear}")"
+	equal "what YaRN is where $key does not say it" "$whole" \
+		"$(scaling qwen2 "$key: \"yarn\", $yarn}")"
+done
+equal 'what YaRN is where it is said' \
+	"$(echo "$whole" | sed 's/32beta/16beta/; s/1mscale/2mscale/
+		s/mscale: 1.0/mscale: 0.5/; s/_dim: 0.0/_dim: 0.7/')" \
+	"$(scaling llama '"rope_parameters": {"rope_type": "yarn",
+		"beta_fast": 16, "beta_slow": 2, "mscale": 0.5,
+		"mscale_all_dim": 0.7, '"$yarn}")"
+llama3='"rope_type": "llama3", "low_freq_factor": 1.0, "high_freq_factor": 4.0'
+equal 'the scaling of Llama 3.1, as transformers 5 writes it' \
+	'extend_method: "LLAMA3"scaling_factor:factor: 8.0low_freq_factor: 1.0high_freq_factor: 4.0original_max_position_embeddings: 8192' \
+	"$(scaling llama '"rope_parameters": {"factor": 8.0, '"$llama3"',
+		"original_max_position_embeddings": 8192}')"
+for none in '"rope_scaling": null' '"rope_scaling": {"rope_type": "default"}' \
+	'"rope_parameters": {"rope_type": "default", "rope_theta": 5.0}'; do
+	equal "no scaling: $none" 'extend_method: "None"' \
+		"$(scaling llama "$none")"
+	yaml --config "$tmp/model" --model=qwen3
+	equal "no scaling in Mcore: $none" '"rope"' \
+		"$(says position_embedding_type)"
+done
+equal 'what MindFormers has no word for is left to the user' '' \
+	"$(scaling llama '"rope_scaling": {"type": "dynamic"}')"
+
 config '{"model_type": "t5"}'
 yaml --config "$tmp/model"
 equal 'a table that has none says so' '3 1' \
@@ -99,3 +143,12 @@ config '{}'
 yaml --rules "$tmp/t.json" --config "$tmp/model"
 equal 'fractions, what may be left out, a list of one' \
 	'x: 3.5 o:   p: [1]' "$(tr '\n' ' ' <"$tmp/shown" | sed 's/ $//')"
+table '{"x?": {"?": "a", "b?": "b"}, "y": {"?": ["none", "a"], "b": "1"}}'
+config '{"a": 3}'
+yaml --rules "$tmp/t.json" --config "$tmp/model"
+equal 'a value in place of an object' 'x: 3 y: 3' \
+	"$(tr '\n' ' ' <"$tmp/shown" | sed 's/ $//')"
+config '{"b": 4}'
+yaml --rules "$tmp/t.json" --config "$tmp/model"
+equal 'the object where there is none' 'x:   b: 4 y:   b: 1' \
+	"$(tr '\n' ' ' <"$tmp/shown" | sed 's/ $//')"
