@@ -24,6 +24,7 @@ import yaml
 from back import (check_from_pretrained, check_golden_back, check_original,
                   check_supplied_config)
 from forward import check_forward
+from layers import check_all_layers
 from shown import BUILD, MOUNT, Shown
 from torch_files import check_torch_files
 
@@ -407,7 +408,8 @@ def main():
             check_golden: (tmp,), check_golden_back: (check,),
             check_models: (tmp,), check_from_pretrained: (check, tmp),
             check_supplied_config: (check, tmp),
-            check_forward: (check, tmp), check_casts: (tmp,),
+            check_forward: (check, tmp), check_all_layers: (check, tmp),
+            check_casts: (tmp,),
             check_identity: (tmp,), check_torch_files: (check, tmp),
             check_original: (check,), check_yaml: (tmp,),
         }

@@ -30,7 +30,11 @@ def plain():
         m.put(f"{name}.weight", f"{name}.gamma", new(*shape))
         m.put(f"{name}.bias", f"{name}.beta", new(*shape))
     m.put("body.prelu1.weight", "body.prelu1.w", new(4))
+    m.put("act.weight", "act.w", new(1))
+    m.put("lone.weight", "lone.gamma", new(1))
+    m.put("lone.bias", "lone.beta", new(1))
     m.put("rms.weight", "rms.weight", new(4))
+    m.weight("proj", "proj", 5, 4)
     for name in ("emb", "tok_embed", "pos_emb", "h.wte", "h.token"):
         m.put(f"{name}.weight", f"{name}.embedding_table", new(7, 4))
     for name in ("embed_out", "x.unembed", "x.unembedding"):
@@ -53,6 +57,28 @@ def weight_normed():
     m.put("up.weight_v", "up.weight_v", v, v[:, :, None])
     m.put("up.bias", "up.weight_norm_cell.bias", new(6))
     m.linear("fc", "fc", 6, 4)
+    return m
+
+
+def parametrized():
+    """As weight_normed, as torch has named it since 2.0; this way only."""
+    m = weight_normed()
+    for k, x in enumerate("gv"):
+        m.hf[f"up.parametrizations.weight.original{k}"] = m.hf.pop(
+            f"up.weight_{x}")
+    return m
+
+
+def transformer():
+    """The layers of nn.Transformer, and others with parts of such names."""
+    m = Sides()
+    for layer in ("encoder.layers.0", "decoder.layers.1"):
+        name = f"{layer}.self_attn.in_proj_weight"
+        m.put(name, name, new(12, 4))
+        for k, (rows, columns) in ((1, (8, 4)), (2, (4, 8))):
+            put = m.linear if "encoder" in layer else m.weight
+            put(f"{layer}.linear{k}", f"{layer}.dense{k}", rows, columns)
+    m.linear("head.linear1", "head.linear1", 5, 4)
     return m
 
 
@@ -79,6 +105,10 @@ def cases():
     one_way("nn-back", None, None, m.ms, m.hf, "hf", "nn")
     m = weight_normed()
     case("nn-weight-norm", None, None, m.hf, m.ms, "nn")
+    m = parametrized()
+    one_way("nn-parametrized", None, None, m.hf, m.ms, "ms", "nn")
+    m = transformer()
+    case("nn-transformer", None, None, m.hf, m.ms, "nn")
     m = by_template()
     one_way("nn-template", None, None, {**m.hf, **tracked("vnorm", "norm")},
             m.ms, "ms", "nn", template=m.ms)
