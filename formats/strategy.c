@@ -50,27 +50,6 @@ static int check_axes(const struct strategy *s, const struct strategy_layout *l,
 	return 0;
 }
 
-/* No more parts than there are devices to hold them. */
-static int check_parts(const struct strategy *s,
-		       const struct strategy_layout *l, struct error *err)
-{
-	uint64_t n = l->opt_size ? l->opt_size : 1;
-
-	for (unsigned j = 0; j < l->ndim; j++)
-		for (unsigned i = 0; i < l->dims[j].n; i++) {
-			int32_t m = l->dims[j].v[i];
-
-			if (m >= 0 && n <= s->ndevices)
-				n *= l->dev[l->ndev - 1 - (unsigned)m];
-		}
-	if (n > s->ndevices || (l->opt_size && !l->ndim))
-		return REFUSE(s, err, l,
-			      "it is cut into more parts than its dimensions "
-			      "or the %" PRIu32 " devices have",
-			      s->ndevices);
-	return 0;
-}
-
 /* The devices of its matrix: the same for all parameters. */
 static int check_devices(struct strategy *s, const struct strategy_layout *l,
 			 struct error *err)
@@ -101,14 +80,117 @@ static int check_devices(struct strategy *s, const struct strategy_layout *l,
 	return 0;
 }
 
+/* ---- the optimizer's shard ---- */
+
+/* What the file says of it. */
+struct shard_words {
+	int64_t step, size;
+};
+
+static int refuse_shard(const struct strategy *s,
+			const struct strategy_layout *l,
+			const struct shard_words *w, struct error *err)
+{
+	return REFUSE(s, err, l,
+		      "an optimizer shard of step %" PRId64 " and size %" PRId64
+		      " does not fit the device axes that cut no dimension",
+		      w->step, w->size);
+}
+
+static uint64_t axes_used(const struct strategy_layout *l)
+{
+	uint64_t used = 0;
+
+	for (unsigned j = 0; j < l->ndim; j++)
+		for (unsigned i = 0; i < l->dims[j].n; i++)
+			if (l->dims[j].v[i] >= 0)
+				used |= UINT64_C(1) << l->dims[j].v[i];
+	return used;
+}
+
+/*
+ * The unused axes from the last on, whose product is size, into v, which ends
+ * before end: how many there are; 0 where there is no such product.
+ */
+static unsigned shard_axes(const struct strategy_layout *l, int64_t size,
+			   struct strategy_shard *end)
+{
+	uint64_t used = axes_used(l);
+	uint32_t stride = 1;
+	unsigned n = 0;
+
+	for (unsigned a = 0; a < l->ndev && size != 1; a++) {
+		uint32_t d = l->dev[l->ndev - 1 - a];
+
+		if (d > 1 && !(used & UINT64_C(1) << a)) {
+			if (size > 0 && size < d && d % size == 0)
+				d = (uint32_t)size;
+			if (size > 0 && size % d)
+				return 0;
+			*(end - ++n) = (struct strategy_shard){stride, d};
+			size = size > 0 ? size / d : size;
+		}
+		stride *= l->dev[l->ndev - 1 - a];
+	}
+	return size > 1 ? 0 : n;
+}
+
+static int take_shard(struct strategy *s, struct strategy_layout *l,
+		      const struct shard_words *w, struct error *err)
+{
+	struct strategy_shard *v;
+
+	if (w->step < 0 || w->size < -1)
+		return refuse_shard(s, l, w, err);
+	if (w->step == 0 || w->size == 0 || w->size == 1)
+		return 0;
+	v = arena_array(&s->arena, l->ndev, sizeof(*v));
+	if (!v)
+		return error_nomem(err);
+	l->nshard = shard_axes(l, w->size, v + l->ndev);
+	l->shard = v + l->ndev - l->nshard;
+	/* of several axes, the ranks may not be one step apart */
+	if (!l->ndim || (!l->nshard && w->size > 0) ||
+	    (l->nshard == 1 && l->shard[0].stride != w->step))
+		return refuse_shard(s, l, w, err);
+	return 0;
+}
+
+/* ---- a layout ---- */
+
+/* No more parts than there are devices to hold them. */
+static int check_parts(const struct strategy *s,
+		       const struct strategy_layout *l, struct error *err)
+{
+	uint64_t n = 1;
+
+	for (unsigned i = 0; i < l->nshard; i++)
+		n *= l->shard[i].n;
+	for (unsigned j = 0; j < l->ndim; j++)
+		for (unsigned i = 0; i < l->dims[j].n; i++) {
+			int32_t m = l->dims[j].v[i];
+
+			if (m >= 0 && n <= s->ndevices)
+				n *= l->dev[l->ndev - 1 - (unsigned)m];
+		}
+	if (n > s->ndevices)
+		return REFUSE(s, err, l,
+			      "it is cut into more parts than the %" PRIu32
+			      " devices have",
+			      s->ndevices);
+	return 0;
+}
+
 /* Take over a layout whose arrays are in the arena. */
-static int add_layout(struct strategy *s, const struct strategy_layout *l,
-		      struct error *err)
+static int add_layout(struct strategy *s, struct strategy_layout *l,
+		      const struct shard_words *shard, struct error *err)
 {
 	int rc = check_devices(s, l, err);
 
 	if (!rc)
 		rc = check_axes(s, l, err);
+	if (!rc)
+		rc = take_shard(s, l, shard, err);
 	if (!rc)
 		rc = check_parts(s, l, err);
 	if (!rc && l->ndim > TENSOR_MAX_NDIM)
@@ -126,22 +208,6 @@ static int add_layout(struct strategy *s, const struct strategy_layout *l,
 		s->cap = cap;
 	}
 	s->v[s->n++] = *l;
-	return 0;
-}
-
-static int set_shard(const struct strategy *s, struct strategy_layout *l,
-		     int64_t step, int64_t size, struct error *err)
-{
-	if (step < 0 || size < 0 || step > STRATEGY_MAX_RANKS ||
-	    size > STRATEGY_MAX_RANKS)
-		return REFUSE(s, err, l,
-			      "an optimizer shard of step %" PRId64
-			      " and size %" PRId64,
-			      step, size);
-	if (step && size) {
-		l->opt_step = (uint32_t)step;
-		l->opt_size = (uint32_t)size;
-	}
 	return 0;
 }
 
@@ -180,8 +246,9 @@ static int take_item(struct strategy *s, const Straspb__ParallelLayoutItem *it,
 	const Straspb__ParallelLayouts *p = it->parallel_layouts;
 	struct str name = arena_str(&s->arena, str_of(it->param_name));
 	struct strategy_layout l = {.stage = 0};
+	struct shard_words shard = {p->opt_weight_shard_step,
+				    p->opt_weight_shard_size};
 	uint32_t *dev;
-	int rc;
 
 	if (!name.p)
 		return error_nomem(err);
@@ -198,9 +265,7 @@ static int take_item(struct strategy *s, const Straspb__ParallelLayoutItem *it,
 	l.dev = dev;
 	if (take_maps(s, p, &l))
 		return error_nomem(err);
-	rc = set_shard(s, &l, p->opt_weight_shard_step,
-		       p->opt_weight_shard_size, err);
-	return rc ? rc : add_layout(s, &l, err);
+	return add_layout(s, &l, &shard, err);
 }
 
 static int read_protobuf(struct strategy *s, const struct strbuf *text,
@@ -281,22 +346,21 @@ static int take_json_item(struct strategy *s, const cJSON *item,
 {
 	struct str name = arena_str(&s->arena, str_of(item->string));
 	struct strategy_layout l = {.stage = 0};
-	int64_t step = 0, size = 0;
-	const cJSON *dev, *map, *jstep, *jsize;
+	struct shard_words shard = {0, 0};
+	const cJSON *dev, *map, *step, *size;
 	int32_t *v;
-	int rc;
 
 	if (!name.p)
 		return error_nomem(err);
 	split_stage(&l, name);
 	dev = cJSON_GetObjectItemCaseSensitive(item, "dev_matrix");
 	map = cJSON_GetObjectItemCaseSensitive(item, "tensor_map");
-	jstep = cJSON_GetObjectItemCaseSensitive(item, "opt_weight_shard_step");
-	jsize = cJSON_GetObjectItemCaseSensitive(item, "opt_weight_shard_size");
+	step = cJSON_GetObjectItemCaseSensitive(item, "opt_weight_shard_step");
+	size = cJSON_GetObjectItemCaseSensitive(item, "opt_weight_shard_size");
 	v = cJSON_IsArray(dev) ? take_ints(s, dev, &l.ndev) : NULL;
 	if (!v || !take_json_maps(s, map, &l) ||
-	    (jstep && !take_int(jstep, &step)) ||
-	    (jsize && !take_int(jsize, &size)))
+	    (step && !take_int(step, &shard.step)) ||
+	    (size && !take_int(size, &shard.size)))
 		return REFUSE(s, err, &l, "%s",
 			      "dev_matrix, tensor_map or opt_weight_shard_* "
 			      "are missing or no integers");
@@ -305,8 +369,7 @@ static int take_json_item(struct strategy *s, const cJSON *item,
 			return REFUSE(s, err, &l, "dev_matrix has a %" PRId32,
 				      v[i]);
 	l.dev = (const uint32_t *)v;
-	rc = set_shard(s, &l, step, size, err);
-	return rc ? rc : add_layout(s, &l, err);
+	return add_layout(s, &l, &shard, err);
 }
 
 static int read_json(struct strategy *s, const struct strbuf *text,

@@ -11,7 +11,14 @@
  *   part     mixed radix of c[k-1-m], the first axis the most significant
  *
  * An optimizer shard cuts each slice again along dimension 0 into size parts,
- * of which rank r has (r / step) mod size. All parts are equal.
+ * for the ranks that hold the same slice otherwise: part is their mixed radix
+ * over the device axes that no dimension uses, from the last one on until
+ * their product is size; of the last of these, the low digits may be enough.
+ * Size -1 is all of them. All parts are equal.
+ *
+ * MindSpore's transform_checkpoints gives the same slices, but where D's first
+ * axis is the only unused one and the map is not in descending order: there it
+ * ignores that order, which without an optimizer shard it follows.
  */
 #ifndef WC_FORMATS_STRATEGY_H
 #define WC_FORMATS_STRATEGY_H
@@ -30,6 +37,11 @@ struct strategy_axes {
 	const int32_t *v; /* [n] -1: none */
 };
 
+/* One axis of an optimizer's shard: rank r is at (r / stride) mod n. */
+struct strategy_shard {
+	uint32_t stride, n;
+};
+
 /* How one parameter is cut in one stage. */
 struct strategy_layout {
 	struct str name;
@@ -37,7 +49,8 @@ struct strategy_layout {
 	unsigned ndev, ndim;
 	const uint32_t *dev;		  /* [ndev] the device matrix */
 	const struct strategy_axes *dims; /* [ndim] */
-	uint32_t opt_step, opt_size;	  /* 0: no optimizer shard */
+	unsigned nshard;
+	const struct strategy_shard *shard; /* [nshard] outermost first */
 };
 
 struct strategy {

@@ -48,10 +48,12 @@ static void cut_of(const struct strategy_layout *l, uint32_t rank,
 			cut->n[j] *= l->dev[k];
 			cut->at[j] = cut->at[j] * l->dev[k] + c[k];
 		}
-		if (j == 0 && l->opt_size) {
-			cut->n[0] *= l->opt_size;
-			cut->at[0] = cut->at[0] * l->opt_size +
-				     rank / l->opt_step % l->opt_size;
+		for (unsigned i = 0; j == 0 && i < l->nshard; i++) {
+			const struct strategy_shard *o = &l->shard[i];
+
+			cut->n[0] *= o->n;
+			cut->at[0] =
+				cut->at[0] * o->n + rank / o->stride % o->n;
 		}
 		cut->nparts *= cut->n[j];
 		cut->part = cut->part * cut->n[j] + cut->at[j];
