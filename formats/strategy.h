@@ -91,10 +91,10 @@ int strategy_join(const struct strategy *s, const struct tensor_set *ranks,
 
 /*
  * Append to out what rank holds of the tensors of full, in their order: its
- * slices, and all of what the strategy does not know; nothing of parameters of
- * other stages only. full must outlive out. ERR_MAPPING with a sentence where a
- * dimension does not divide and, asked of the first rank of a stage, where its
- * ranks do not hold all of a parameter.
+ * slices, then all of what the strategy does not know; nothing of parameters
+ * of other stages only. full must outlive out. ERR_MAPPING with a sentence
+ * where a dimension does not divide and, asked of the first rank of a stage,
+ * where its ranks do not hold all of a parameter.
  */
 int strategy_slice(const struct strategy *s, uint32_t rank,
 		   const struct tensor_set *full, struct tensor_set *out,

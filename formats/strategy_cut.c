@@ -414,7 +414,9 @@ int strategy_slice(const struct strategy *s, uint32_t rank,
 	struct slicing c = {s, out, err};
 	int rc = 0;
 
-	for (size_t i = 0; i < full->n && !rc; i++)
-		rc = slice_tensor(&c, rank, &full->v[i]);
+	for (int known = 1; known >= 0; known--)
+		for (size_t i = 0; i < full->n && !rc; i++)
+			if (strategy_knows(s, full->v[i].name) == known)
+				rc = slice_tensor(&c, rank, &full->v[i]);
 	return rc;
 }
