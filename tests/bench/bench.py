@@ -4,9 +4,10 @@
     bench.py [PART...]      all parts, or those named: see PARTS
 
 Each line names what was read, from where and in what state of the caches, the
-rate, and its ratio to a peer's. Medians of RUNS. The table goes to standard
-output and to BUILD/bench/table.txt. What this machine cannot do is skipped with
-the reason. Sizes and places: BENCH_GB (2.2), BENCH_DIR (BUILD/bench).
+rate, and its ratio to a peer's. Medians of RUNS, in which those that are
+compared take turns. The table goes to standard output and to
+BUILD/bench/table.txt. What this machine cannot do is skipped with the reason.
+Sizes and places: BENCH_GB (2.2), BENCH_DIR (BUILD/bench).
 """
 
 import os
@@ -18,157 +19,21 @@ import subprocess
 import sys
 import time
 
-BUILD = os.path.abspath(os.environ.get("BUILD", "build"))
-TOP = os.path.abspath(os.environ.get("BENCH_DIR", f"{BUILD}/bench"))
+from measure import (BUILD, MNT, RUNS, TOP, Mounted, drop_caches, in_turn,
+                     line, read, reading, reading_source, resident, rows, run,
+                     running, running_on, say, view, warm)
+
 GB = float(os.environ.get("BENCH_GB", "2.2"))
-RUNS = 3
-FS, WCONV = f"{BUILD}/wconvfs", f"{BUILD}/wconv"
-READER, NULLFS = f"{BUILD}/tests/reader", f"{BUILD}/tests/nullfs"
+WCONV = f"{BUILD}/wconv"
+NULLFS = f"{BUILD}/tests/nullfs"
 MAKE_MODEL = f"{BUILD}/tests/make_model"
 HERE = os.path.dirname(os.path.abspath(__file__))
 EXAMPLE = "/usr/share/doc/libfuse3-dev/examples/passthrough.c"
 VENV = f"{BUILD}/conformance-venv/bin/python"
-MNT = f"{TOP}/mnt"
 
 SHAPE = ["--hidden=2048", "--intermediate=5632", "--heads=32", "--kv-heads=4",
          "--vocab=32000"]
 LAYERS = max(1, round(GB / 2.2 * 22))
-rows = []
-
-
-def say(text):
-    print(text, flush=True)
-    rows.append(text)
-
-
-def line(what, value, ratio=None, peer="", target=None):
-    """One row: a value, and what it is of the peer's."""
-    if ratio is None:
-        say(f"{what:64} {value:>12}")
-        return
-    good = target is None or (ratio >= target[1] if target[0] == ">="
-                              else ratio <= target[1])
-    goal = f" ({target[0]} {target[1]}{'' if good else ', short'})" \
-        if target else ""
-    say(f"{what:64} {value:>12}  {ratio:5.2f} x {peer}{goal}")
-
-
-def rate(seconds, nbytes):
-    return f"{nbytes / seconds / 1e9:.2f} GB/s"
-
-
-def run(*args, **more):
-    return subprocess.run(args, check=True, capture_output=True, text=True,
-                          **more).stdout
-
-
-# ---- filesystems
-
-def mounted(path):
-    return subprocess.run(["mountpoint", "-q", path]).returncode == 0
-
-
-class Mounted:
-    """A filesystem at MNT while the block runs; .pid is its process."""
-
-    def __init__(self, *command, foreground=False, at=MNT):
-        self.command, self.foreground, self.at = command, foreground, at
-
-    def __enter__(self):
-        os.makedirs(self.at, exist_ok=True)
-        self.child = None
-        if self.foreground:
-            self.child = subprocess.Popen(self.command)
-            for _ in range(200):
-                if mounted(self.at):
-                    break
-                time.sleep(0.02)
-        else:
-            run(*self.command)
-        self.pid = self.child.pid if self.child else serving(self.at)
-        return self
-
-    def __exit__(self, *_):
-        subprocess.run(["umount", self.at], check=True)
-        if self.child:
-            self.child.wait()
-        else:
-            while serving(self.at):
-                time.sleep(0.01)
-
-
-def serving(at):
-    """The process whose command line names the mount point; no keeper."""
-    for pid in filter(str.isdigit, os.listdir("/proc")):
-        try:
-            with open(f"/proc/{pid}/cmdline", encoding="utf-8") as f:
-                words = f.read().split("\0")
-            with open(f"/proc/{pid}/comm", encoding="utf-8") as f:
-                comm = f.read().strip()
-        except OSError:
-            continue
-        if at in words and "keeper" not in comm and comm != "umount":
-            return int(pid)
-    return 0
-
-
-def view(source, *args):
-    return Mounted(FS, *args, source, MNT)
-
-
-def cpu_seconds(pid):
-    with open(f"/proc/{pid}/stat", encoding="utf-8") as f:
-        fields = f.read().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def resident(pid, field="VmRSS"):
-    with open(f"/proc/{pid}/status", encoding="utf-8") as f:
-        for text in f:
-            if text.startswith(field):
-                return int(text.split()[1]) * 1024
-    return 0
-
-
-# ---- reading
-
-def read(way, *files):
-    """(seconds, bytes) of one run of the reader."""
-    seconds, nbytes = run(READER, way, *files).split()
-    return float(seconds), int(nbytes)
-
-
-def drop_caches():
-    os.sync()
-    with open("/proc/sys/vm/drop_caches", "w", encoding="utf-8") as f:
-        f.write("3")
-
-
-def warm(paths):
-    read("seq", *paths)
-
-
-class Measured:
-    """Median rate of a way to read files of a fresh mount."""
-
-    def __init__(self, mount, way, files, before=lambda: None, again=False):
-        results, cpus = [], []
-        for _ in range(RUNS):
-            before()
-            with mount as m:
-                paths = files()
-                if again:
-                    read("seq", *paths)
-                cpu = cpu_seconds(m.pid)
-                results.append(read(way, *paths))
-                cpus.append(cpu_seconds(m.pid) - cpu)
-        self.nbytes = results[0][1]
-        self.seconds = statistics.median(s for s, _ in results)
-        self.rate = self.nbytes / self.seconds
-        self.cpu = statistics.median(cpus) / (self.nbytes / 1e9)
-        self.text = rate(self.seconds, self.nbytes)
-
-
 # ---- sources
 
 def model(name, *args):
@@ -217,10 +82,10 @@ SAFE = shown("safetensors", ".safetensors")
 
 
 class Peers:
-    """bindfs and passthrough.c on the source, by way; the better counts."""
+    """bindfs and passthrough.c on the source."""
 
     def __init__(self, source, suffix=".safetensors"):
-        self.source, self.suffix = source, suffix
+        self.suffix = suffix
         self.mounts = {}
         if shutil.which("bindfs"):
             self.mounts["bindfs"] = (Mounted("bindfs", "-r", source, MNT), "")
@@ -230,27 +95,23 @@ class Peers:
             run("cc", "-O2", EXAMPLE, "-o", binary, *flags)
             self.mounts["passthrough"] = (
                 Mounted(binary, "-o", "ro", MNT), source)
-        self.done = {}
 
-    def best(self, way):
-        """(name, Measured) of the faster one, or (None, None)."""
-        if way not in self.done:
-            best = (None, None)
-            for name, (mount, under) in self.mounts.items():
-                m = Measured(mount, way,
-                             lambda u=under: shards(MNT + u, self.suffix))
-                if best[1] is None or m.rate > best[1].rate:
-                    best = (name, m)
-            self.done[way] = best
-        return self.done[way]
+    def race(self, way, *runs):
+        """Run them beside the peers; (name, Runs) of the faster peer."""
+        peers = {name: reading(mount, way, lambda u=under:
+                               shards(MNT + u, self.suffix))
+                 for name, (mount, under) in self.mounts.items()}
+        in_turn(*runs, *peers.values())
+        return max(peers.items(), key=lambda p: p[1].rate,
+                   default=(None, None))
 
 
-def against(what, m, peers, way, target):
-    name, p = peers.best(way)
+def against(what, runs, peer, target):
+    name, p = peer
     if name:
-        line(what, m.text, m.rate / p.rate, f"{name}, {p.text}", target)
+        line(what, runs.text, runs.rate / p.rate, f"{name}, {p.text}", target)
     else:
-        line(what, m.text)
+        line(what, runs.text)
 
 
 # ---- the parts
@@ -259,33 +120,37 @@ def sequential():
     source = llama()
     warm(shards(source))
     peers = Peers(source)
-    m = Measured(view(source), "seq", SAFE)
+    m = reading(view(source), "seq", SAFE)
+    direct = reading(view(source, "--cache=direct"), "seq", ckpt)
+    null = reading(Mounted(NULLFS, str(sum(map(os.path.getsize,
+                                               shards(source)))),
+                           MNT, foreground=True), "seq",
+                   lambda: [f"{MNT}/data"])
+    name, p = peer = peers.race("seq", m, direct, null)
     what = "safetensors/, renamed only, source cached"
-    against(f"{what}: read", m, peers, "seq", (">=", 1.1))
-    null = Measured(Mounted(NULLFS, str(m.nbytes), MNT, foreground=True), "seq",
-                    lambda: [f"{MNT}/data"])
+    against(f"{what}: read", m, peer, (">=", 1.1))
     line(f"{what}: read", m.text, m.rate / null.rate,
          f"a null filesystem, {null.text}", (">=", 0.75))
-    name, p = peers.best("seq")
     if name:
         line(f"{what}: CPU of the daemon a GB", f"{m.cpu:.3f} s",
              m.cpu / max(p.cpu, 1e-9), f"{name}, {p.cpu:.3f} s", ("<=", 1.0))
-    mm = Measured(view(source), "mmap", SAFE)
-    against(f"{what}: mmap", mm, peers, "mmap", (">=", 1.0))
+    mapped = reading(view(source), "mmap", SAFE)
+    against(f"{what}: mmap", mapped, peers.race("mmap", mapped), (">=", 1.0))
     # of a file as large as the peers': so much of it is cached on the way
     third = os.path.getsize(shards(source)[0]) * 21 // 20
-    rnd = Measured(view(source, f"--shard-size={third}"), "random", SAFE)
-    against(f"{what}: 4 KiB anywhere", rnd, peers, "random", (">=", 0.9))
-    direct = Measured(view(source, "--cache=direct"), "seq", ckpt)
-    against("model.ckpt, renamed only, direct I/O, 1 MiB reads", direct, peers,
-            "seq", (">=", 1.4))
+    rnd = reading(view(source, f"--shard-size={third}"), "random", SAFE)
+    against(f"{what}: 4 KiB anywhere", rnd, peers.race("random", rnd),
+            (">=", 0.9))
+    against("model.ckpt, renamed only, direct I/O, 1 MiB reads", direct, peer,
+            (">=", 1.4))
     page_cache(source)
 
 
 def page_cache(source):
-    again = Measured(view(source), "seq", SAFE, again=True)
+    again = reading(view(source), "seq", SAFE, again=True)
     what = "safetensors/, again, from the page cache"
     if not shutil.which("squashfuse_ll") or not shutil.which("mksquashfs"):
+        in_turn(again)
         line(what, again.text)
         say("  (squashfuse_ll and mksquashfs are not here to compare)")
         return
@@ -293,89 +158,81 @@ def page_cache(source):
     if not os.path.exists(image):
         run("mksquashfs", source, image, "-noI", "-noD", "-noF", "-noX",
             "-quiet")
-    peer = Measured(Mounted("squashfuse_ll", image, MNT), "seq",
-                    lambda: shards(MNT), again=True)
+    peer = reading(Mounted("squashfuse_ll", image, MNT), "seq",
+                   lambda: shards(MNT), again=True)
+    in_turn(again, peer)
     line(what, again.text, again.rate / peer.rate,
          f"squashfuse_ll, {peer.text}", (">=", 0.9))
     os.unlink(image)
 
 
-def transforms():
-    source = llama()
-    warm(shards(source))
-    base = Measured(view(source), "seq", SAFE)
-    what = "safetensors/, source cached"
-    line(f"{what}: renamed only (bf16)", base.text)
+def compared(what, base, others):
+    """Lines of what is done beside the renaming, as (text, Runs, goal)."""
+    in_turn(base, *[runs for _, runs, _ in others])
+    line(f"{what}: renamed only", base.text)
+    for text, runs, goal in others:
+        line(f"{what}: {text}", runs.text, runs.rate / base.rate,
+             "renamed only", (">=", goal))
 
-    def compare(text, m, goal):
-        line(f"{what}: {text}", m.text, m.rate / base.rate, "renamed only",
-             (">=", goal))
-    compare("qkv and gate/up merged",
-            Measured(view(source, "--set=qkv_concat=true"), "seq", SAFE), 0.9)
-    compare("bf16 to fp32", Measured(view(source, "--dtype=fp32"), "seq", SAFE),
-            0.8)
-    compare("bf16 to fp16", Measured(view(source, "--dtype=fp16"), "seq", SAFE),
-            0.65)
-    compare("transposed", Measured(
-        view(source, f"--rules={HERE}/transpose.json"), "seq", SAFE), 0.5)
-    compare("stacked and transposed", Measured(
-        view(source, f"--rules={HERE}/stack.json"), "seq", SAFE), 0.5)
+
+def transforms():
+    source, what = llama(), "safetensors/, source cached"
+
+    def runs(path, *args):
+        return reading(view(path, *args), "seq", SAFE)
     wide = model(f"llama-fp32-{LAYERS}", f"--layers={LAYERS // 2 or 1}", *SHAPE,
                  "--shards=3", "--fill", "--dtype=fp32")
-    warm(shards(wide))
-    for to in "bf16", "fp16":
-        compare(f"fp32 to {to}",
-                Measured(view(wide, f"--dtype={to}"), "seq", SAFE), 0.65)
+    warm(shards(source) + shards(wide))
+    base = runs(source)
+    compared(what, base, [
+        ("qkv and gate/up merged", runs(source, "--set=qkv_concat=true"), 0.9),
+        ("bf16 to fp32", runs(source, "--dtype=fp32"), 0.8),
+        ("bf16 to fp16", runs(source, "--dtype=fp16"), 0.65),
+        ("transposed", runs(source, f"--rules={HERE}/transpose.json"), 0.5),
+        ("stacked and transposed", runs(source, f"--rules={HERE}/stack.json"),
+         0.5),
+        ("fp32 to bf16", runs(wide, "--dtype=bf16"), 0.65),
+        ("fp32 to fp16", runs(wide, "--dtype=fp16"), 0.65)])
     shutil.rmtree(wide)
 
 
 def back():
     """The other direction: a ckpt, shown as HuggingFace's files."""
     source = ckpt_source("ckpt")
-    warm(shards(source, ".ckpt"))
+    merged = ckpt_source("ckpt-merged", "--set=qkv_concat=true")
+    warm(shards(source, ".ckpt") + shards(merged, ".ckpt"))
     peers = Peers(source, ".ckpt")
     safe, torch = shown("", ".safetensors"), shown("pytorch", ".bin")
-    base = Measured(view(source), "seq", safe)
     what = "model.safetensors of a ckpt, source cached"
-    against(f"{what}: read", base, peers, "seq", (">=", 1.1))
-    against(f"{what}: mmap", Measured(view(source), "mmap", safe), peers,
-            "mmap", (">=", 1.0))
-    against(f"{what}: 4 KiB anywhere", Measured(view(source), "random", safe),
-            peers, "random", (">=", 0.9))
-    merged = ckpt_source("ckpt-merged", "--set=qkv_concat=true")
-    for text, path, args, goal in (
-            ("qkv and gate/up split", merged, [], 0.9),
-            ("bf16 to fp32", source, ["--dtype=fp32"], 0.8),
-            ("bf16 to fp16", source, ["--dtype=fp16"], 0.65)):
-        warm(shards(path, ".ckpt"))
-        m = Measured(view(path, *args), "seq", safe)
-        line(f"{what}: {text}", m.text, m.rate / base.rate, "renamed only",
-             (">=", goal))
-    again = Measured(view(source), "seq", safe, again=True)
-    for text, peer, goal, more in (("first pass", base, 0.4, False),
-                                   ("again", again, 0.9, True)):
-        m = Measured(view(source), "seq", torch, again=more)
+    for text, way, goal in (("read", "seq", 1.1), ("mmap", "mmap", 1.0),
+                            ("4 KiB anywhere", "random", 0.9)):
+        m = reading(view(source), way, safe)
+        against(f"{what}: {text}", m, peers.race(way, m), (">=", goal))
+    compared(what, reading(view(source), "seq", safe), [
+        ("qkv and gate/up split", reading(view(merged), "seq", safe), 0.9),
+        ("bf16 to fp32", reading(view(source, "--dtype=fp32"), "seq", safe),
+         0.8),
+        ("bf16 to fp16", reading(view(source, "--dtype=fp16"), "seq", safe),
+         0.65)])
+    for text, goal, again in ("first pass", 0.4, False), ("again", 0.9, True):
+        m, peer = (reading(view(source), "seq", files, again=again)
+                   for files in (torch, safe))
+        in_turn(m, peer)
         line(f"pytorch_model.bin of a ckpt: {text}", m.text,
              m.rate / peer.rate, f"model.safetensors, {peer.text}",
              (">=", goal))
     shutil.rmtree(merged)
 
 
-def cat_rate(source):
-    results = []
-    for _ in range(RUNS):
-        drop_caches()
-        results.append(read("seq", *shards(source)))
-    return statistics.median(n / s for s, n in results)
-
-
 def cold_lines(source, where):
-    plain = cat_rate(source)
-    for text, args in (("renamed only", []),
-                       ("transposed", [f"--rules={HERE}/transpose.json"])):
-        m = Measured(view(source, *args), "seq", SAFE, before=drop_caches)
-        line(f"safetensors/, {text}, {where}", m.text, m.rate / plain,
-             f"reading the source, {plain / 1e9:.2f} GB/s", (">=", 0.9))
+    plain = reading_source(shards(source), drop_caches)
+    renamed, transposed = (
+        reading(view(source, *args), "seq", SAFE, before=drop_caches)
+        for args in ([], [f"--rules={HERE}/transpose.json"]))
+    in_turn(plain, renamed, transposed)
+    for text, m in ("renamed only", renamed), ("transposed", transposed):
+        line(f"safetensors/, {text}, {where}", m.text, m.rate / plain.rate,
+             f"reading the source, {plain.text}", (">=", 0.9))
 
 
 def cold():
@@ -427,7 +284,8 @@ class Throttled:
 def readers():
     source = llama()
     warm(shards(source))
-    by = {n: Measured(view(source), str(n), ckpt) for n in (1, 2, 4, 8)}
+    by = {n: reading(view(source), str(n), ckpt) for n in (1, 2, 4, 8)}
+    in_turn(*by.values())
     best = max(m.rate for m in by.values())
     line("model.ckpt, source cached: 1 reader", by[1].text)
     line("  2 readers, each a half", by[2].text, by[2].rate / by[1].rate,
@@ -435,18 +293,6 @@ def readers():
     line("  4 readers", by[4].text, by[4].rate / by[1].rate, "one")
     line("  8 readers", by[8].text, by[8].rate / best, "the best", (">=", 0.9))
     programs(source)
-
-
-def timed(mount, files, command):
-    """Median seconds of a shell command on the files of a fresh mount."""
-    seconds = []
-    for _ in range(RUNS):
-        with mount:
-            paths = " ".join(files())
-            start = time.monotonic()
-            run("sh", "-c", command.replace("FILES", paths))
-            seconds.append(time.monotonic() - start)
-    return statistics.median(seconds)
 
 
 def programs(source):
@@ -457,39 +303,32 @@ def programs(source):
         "tar": "tar -cf - FILES | cat >/dev/null",
     }
     for name, command in commands.items():
-        a = timed(view(source), ckpt, command)
-        b = timed(view(source), SAFE, command)
-        line(f"model.ckpt: {name}", f"{a:.2f} s", a / b,
-             f"safetensors/, {b:.2f} s", ("<=", 1.2))
-    a = Measured(view(source), "each:4", ckpt)
-    b = Measured(view(source), "each:4", SAFE)
+        a, b = (running_on(view(source), files, command)
+                for files in (ckpt, SAFE))
+        in_turn(a, b)
+        line(f"model.ckpt: {name}", f"{a.seconds:.2f} s", a.seconds / b.seconds,
+             f"safetensors/, {b.seconds:.2f} s", ("<=", 1.2))
+    a, b = (reading(view(source), "each:4", files) for files in (ckpt, SAFE))
+    in_turn(a, b)
     line("model.ckpt: 4 cold readers at once", a.text, a.rate / b.rate,
          f"safetensors/, {b.text}", (">=", 0.8))
-
-
-def seconds_of(command, clean):
-    """Median seconds of a shell command, after which clean is removed."""
-    seconds = []
-    for _ in range(RUNS):
-        start = time.monotonic()
-        run("sh", "-c", command)
-        seconds.append(time.monotonic() - start)
-        run("rm", "-rf", clean)
-    return statistics.median(seconds)
 
 
 def convert():
     source, out = llama(), f"{TOP}/out"
     warm(shards(source))
     files = " ".join(shards(source))
-    cp = seconds_of(f"mkdir {out} && cp {files} {out} && sync {out}/*", out)
-    nbytes = sum(os.path.getsize(f) for f in shards(source))
-    for text, args, goal in (("nothing changes", "", 0.95),
-                             ("bf16 to fp16", "--dtype=fp16", 0.7)):
-        t = seconds_of(f"{WCONV} convert --quiet {args} {source} {out}.ckpt",
-                       f"{out}.ckpt")
-        line(f"wconv convert to a ckpt, {text}", rate(t, nbytes), cp / t,
-             f"cp and sync, {rate(cp, nbytes)}", (">=", goal))
+    nbytes = sum(map(os.path.getsize, shards(source)))
+    cp = running(f"mkdir {out} && cp {files} {out} && sync {out}/*", nbytes,
+                 out)
+    same, cast = (
+        running(f"{WCONV} convert --quiet {args} {source} {out}.ckpt", nbytes,
+                f"{out}.ckpt") for args in ("", "--dtype=fp16"))
+    in_turn(cp, same, cast)
+    for text, m, goal in (("nothing changes", same, 0.95),
+                          ("bf16 to fp16", cast, 0.7)):
+        line(f"wconv convert to a ckpt, {text}", m.text, m.rate / cp.rate,
+             f"cp and sync, {cp.text}", (">=", goal))
 
 
 def scale():
