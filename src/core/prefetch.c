@@ -2,8 +2,10 @@
 /* Reading sources ahead of their readers; see prefetch.h. */
 #include "core/prefetch.h"
 
+#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
+#include <unistd.h>
 
 #include "core/checked.h"
 
@@ -29,7 +31,7 @@ struct prefetch {
 	bool started;
 	atomic_bool over;
 	_Atomic(struct source *) wanted; /* the last one that was asked for */
-	uint8_t *buf;			 /* [STEP]: what is in it is not used */
+	int null;			 /* /dev/null */
 };
 
 /* The next step for a source; false where it is far enough ahead. */
@@ -42,7 +44,7 @@ static bool step(struct prefetch *p, struct source *s)
 	if (off >= s->nbytes || off - next >= WINDOW ||
 	    atomic_load(&s->changed))
 		return false;
-	if (!source_touch(s, off, min_size(s->nbytes - off, STEP), p->buf))
+	if (!source_touch(s, off, min_size(s->nbytes - off, STEP), p->null))
 		return false;
 	atomic_store(&s->ahead, off + STEP);
 	return true;
@@ -107,8 +109,8 @@ struct prefetch *prefetch_new(void)
 
 	if (!p)
 		return NULL;
-	p->buf = malloc(STEP);
-	if (!p->buf) {
+	p->null = open("/dev/null", O_WRONLY | O_CLOEXEC);
+	if (p->null < 0) {
 		free(p);
 		return NULL;
 	}
@@ -129,6 +131,6 @@ void prefetch_free(struct prefetch *p)
 		pthread_join(p->thread, NULL);
 	pthread_cond_destroy(&p->wake);
 	pthread_mutex_destroy(&p->lock);
-	free(p->buf);
+	close(p->null);
 	free(p);
 }

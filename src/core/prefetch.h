@@ -18,7 +18,10 @@
 
 struct prefetch;
 
-/* NULL: no memory. The sources it is told of must outlive prefetch_free. */
+/*
+ * NULL: there is no memory, or no /dev/null. The sources it is told of must
+ * outlive prefetch_free.
+ */
 struct prefetch *prefetch_new(void);
 
 /* Waits for the thread, whatever it reads. */

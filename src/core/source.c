@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -161,13 +162,17 @@ int source_read(struct source *s, uint64_t off, size_t n, void *buf,
 	return source_readv(s, off, &iov, 1, uncached);
 }
 
-bool source_touch(struct source *s, uint64_t off, size_t n, void *buf)
+bool source_touch(struct source *s, uint64_t off, size_t n, int null)
 {
-	struct iovec iov = {buf, 1};
+	off_t at = (off_t)off, end = at + (off_t)n;
+	struct iovec iov = {&(uint8_t){0}, 1};
 
-	if (preadv2(s->fd, &iov, 1, (off_t)(off + n - 1), RWF_NOWAIT) == 1)
+	if (preadv2(s->fd, &iov, 1, end - 1, RWF_NOWAIT) == 1)
 		return true;
-	return pread(s->fd, buf, n, (off_t)off) == (ssize_t)n;
+	while (at < end)
+		if (sendfile(null, s->fd, &at, (size_t)(end - at)) <= 0)
+			return false;
+	return true;
 }
 
 size_t source_copy(struct source *s, uint64_t off, size_t n, int fd,

@@ -56,10 +56,10 @@ int source_readv(struct source *s, uint64_t off, struct iovec *iov,
 
 /*
  * Have the kernel cache bytes [off, off+n), unless the last of them is there
- * already. buf has room for n bytes; nothing may be read from it. False if
- * they cannot be read: source_read then tells why.
+ * already. null is /dev/null, opened for writing: what is sent there is never
+ * copied. False if they cannot be read: source_read then tells why.
  */
-bool source_touch(struct source *s, uint64_t off, size_t n, void *buf);
+bool source_touch(struct source *s, uint64_t off, size_t n, int null);
 
 /*
  * Copy bytes [off, off+n) to offset `to` of the file fd inside the kernel.
