@@ -98,6 +98,8 @@ static void copy_plane(uint8_t *to, const struct copy_axis *x,
 			x0 += nx;
 		}
 	}
+	if (square)
+		transpose_end();
 }
 
 void copy_axes(uint8_t *to, const struct copy_axis *axes, unsigned n,

@@ -83,6 +83,19 @@ static void square32(uint8_t *to, size_t step_to, const uint8_t *from,
 	}
 }
 
+/*
+ * Past the cache: it would read each line before it is written, and what is
+ * transposed is mostly larger.
+ */
+static inline void put_rows(uint8_t *to, size_t step_to, const uint8_t *pack,
+			    size_t n)
+{
+	for (size_t k = 0; k < n; k++, to += step_to, pack += TRANSPOSE_ROW)
+		for (size_t i = 0; i < TRANSPOSE_ROW; i += VECTOR)
+			_mm_stream_si128((__m128i *)(void *)(to + i),
+					 load(pack + i));
+}
+
 void transpose_block(uint8_t *to, size_t step_to, const uint8_t *from,
 		     size_t step_from, size_t width)
 {
@@ -100,9 +113,17 @@ void transpose_block(uint8_t *to, size_t step_to, const uint8_t *from,
 				square32(at, TRANSPOSE_ROW, src, step_from);
 		}
 	}
-	for (size_t k = 0; k < n; k++)
-		memcpy(to + k * step_to, pack + k * TRANSPOSE_ROW,
-		       TRANSPOSE_ROW);
+	if (((uintptr_t)to | step_to) % VECTOR == 0)
+		put_rows(to, step_to, pack, n);
+	else
+		for (size_t k = 0; k < n; k++)
+			memcpy(to + k * step_to, pack + k * TRANSPOSE_ROW,
+			       TRANSPOSE_ROW);
+}
+
+void transpose_end(void)
+{
+	_mm_sfence();
 }
 
 #else
@@ -111,6 +132,10 @@ void transpose_block(uint8_t *to, size_t step_to, const uint8_t *from,
 		     size_t step_from, size_t width)
 {
 	transpose_plain(to, step_to, from, step_from, width);
+}
+
+void transpose_end(void)
+{
 }
 
 #endif

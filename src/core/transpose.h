@@ -30,6 +30,9 @@ static inline bool transpose_can(size_t width)
 void transpose_block(uint8_t *to, size_t step_to, const uint8_t *from,
 		     size_t step_from, size_t width);
 
+/* After the last block, before another thread reads what they wrote. */
+void transpose_end(void);
+
 /* The same, an element at a time: what the other is held to. */
 void transpose_plain(uint8_t *to, size_t step_to, const uint8_t *from,
 		     size_t step_from, size_t width);
