@@ -6,14 +6,28 @@
 
 #define KEPT_NBYTES 200
 
+/* What a shortened name ends in: '~' and as many digits of its SHA-256. */
+#define DIGEST_NDIGITS 16
+
 static const char hex[] = "0123456789abcdef";
+
+/* Whether a name that is not shortened ends as if it were, from i on. */
+static bool looks_shortened(struct str name, size_t i)
+{
+	if (name.p[i] != '~' || name.n - i != 1 + DIGEST_NDIGITS)
+		return false;
+	while (++i < name.n)
+		if (!name.p[i] || !strchr(hex, name.p[i]))
+			return false;
+	return true;
+}
 
 static bool needs_escape(struct str name, size_t i)
 {
 	unsigned char c = (unsigned char)name.p[i];
 
 	return c < 0x20 || c == 0x7f || c == '/' || c == '%' ||
-	       (c == '.' && i == 0);
+	       (c == '.' && i == 0) || looks_shortened(name, i);
 }
 
 static void escape(struct str name, struct strbuf *out)
@@ -47,7 +61,7 @@ static void add_digest(struct str name, struct strbuf *out)
 		return;
 	}
 	strbuf_addc(out, '~');
-	for (int i = 0; i < 8; i++) {
+	for (int i = 0; i < DIGEST_NDIGITS / 2; i++) {
 		strbuf_addc(out, hex[md[i] >> 4]);
 		strbuf_addc(out, hex[md[i] & 15]);
 	}

@@ -2,7 +2,8 @@
 /*
  * Tensor names as file names, one to one: %XX for '/', '%', control bytes and
  * a leading '.'; a name that would be too long is its first 200 bytes (at a
- * character border), '~' and 16 hex digits of the SHA-256 of the whole name.
+ * character border), '~' and 16 hex digits of the SHA-256 of the whole name;
+ * one that ends like that by itself has %7E there.
  */
 #ifndef WC_VIEW_FILENAME_H
 #define WC_VIEW_FILENAME_H

@@ -279,6 +279,29 @@ START_TEST(a_cut_name_ends_at_a_character)
 }
 END_TEST
 
+START_TEST(a_name_that_looks_cut_is_another_one)
+{
+	struct tensor_set set = TENSOR_SET_INIT;
+	struct strbuf cut = STRBUF_INIT, whole = STRBUF_INIT;
+	struct tensor t;
+	char name[300];
+
+	memset(name, 'x', sizeof(name));
+	filename_of((struct str){name, sizeof(name)}, "", &cut);
+	filename_of(strbuf_str(&cut), "", &whole);
+	ck_assert_str_ne(whole.p, cut.p);
+	t = (struct tensor){.name = strbuf_str(&cut)};
+	ck_assert_int_eq(tensor_set_add(&set, &t), 0);
+	t = (struct tensor){.name = {name, sizeof(name)}};
+	ck_assert_int_eq(tensor_set_add(&set, &t), 0);
+	ck_assert_ptr_eq(filename_find(&set, strbuf_str(&whole), ""), set.v);
+	ck_assert_ptr_eq(filename_find(&set, strbuf_str(&cut), ""), set.v + 1);
+	tensor_set_release(&set);
+	strbuf_release(&cut);
+	strbuf_release(&whole);
+}
+END_TEST
+
 START_TEST(sizes_have_units)
 {
 	uint64_t n;
@@ -313,6 +336,7 @@ Suite *suite_view(void)
 	tcase_add_test(names, file_names_are_safe_and_lead_back);
 	tcase_add_test(names, long_names_are_cut_and_lead_back);
 	tcase_add_test(names, a_cut_name_ends_at_a_character);
+	tcase_add_test(names, a_name_that_looks_cut_is_another_one);
 	tcase_add_test(names, sizes_have_units);
 	suite_add_tcase(s, tree);
 	suite_add_tcase(s, names);
