@@ -11,7 +11,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
-#include <sys/statfs.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -116,21 +115,12 @@ static void tell(const struct keeper *k, const struct mounted *m)
 	}
 }
 
-/* A mount that nobody serves; what is cached does not answer a statfs. */
-static bool is_dead(const char *path)
-{
-	struct statfs st;
-
-	return statfs(path, &st) < 0 &&
-	       (errno == ENOTCONN || errno == ECONNABORTED);
-}
-
 static void clean_up(const struct mounted *m)
 {
 	char path[PATH_MAX];
 	int ret;
 
-	if (!mountpoint_find(m, path) || !is_dead(path))
+	if (!mountpoint_find(m, path) || !mountpoint_is_dead(path))
 		return;
 	ret = mountpoint_detach(path);
 	if (ret)

@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/sysmacros.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -182,6 +183,37 @@ static int check_empty(const char *path, struct error *err)
 			 path);
 }
 
+bool mountpoint_is_dead(const char *path)
+{
+	struct statfs st;
+
+	return statfs(path, &st) < 0 &&
+	       (errno == ENOTCONN || errno == ECONNABORTED);
+}
+
+/* Where the dead mount that a path lies in is mounted. */
+static int refuse_stale(const char *path, struct error *err)
+{
+	char *root = strdup(path), *slash;
+	int ret;
+
+	if (!root)
+		return error_nomem(err);
+	while ((slash = strrchr(root, '/')) && slash > root) {
+		*slash = '\0';
+		if (!mountpoint_is_dead(root)) {
+			*slash = '/';
+			break;
+		}
+	}
+	ret = error_set(err, ERR_MOUNT,
+			"the mount point %s lies in a stale mount, whose "
+			"process has ended: run " FUSERMOUNT " -u %s",
+			path, root);
+	free(root);
+	return ret;
+}
+
 static int check_type(const char *path, dev_t *dev, struct error *err)
 {
 	struct stat st;
@@ -201,10 +233,7 @@ static int check_type(const char *path, dev_t *dev, struct error *err)
 				 "with mkdir",
 				 path);
 	if (errno == ENOTCONN)
-		return error_set(err, ERR_MOUNT,
-				 "the mount point %s is a stale mount, whose "
-				 "process has ended: run " FUSERMOUNT " -u %s",
-				 path, path);
+		return refuse_stale(path, err);
 	return error_errno(err, ERR_MOUNT, errno, "the mount point %s", path);
 }
 
@@ -365,12 +394,19 @@ int mountpoint_detach(const char *path)
 	return errno == EPERM ? run_program(argv) : -errno;
 }
 
-/* A mount that no longer answers has no real path any more. */
+/* A mount that no longer answers has a real path without a slash at its end. */
 static char *path_of(const char *path)
 {
-	char *real = realpath(path, NULL);
+	char *name = strdup(path), *real;
+	size_t n = name ? strlen(name) : 0;
 
-	return real ? real : strdup(path);
+	while (n > 1 && name[n - 1] == '/')
+		name[--n] = '\0';
+	real = name ? realpath(name, NULL) : NULL;
+	if (!real)
+		return name;
+	free(name);
+	return real;
 }
 
 static int unmount(const char *path, struct error *err)

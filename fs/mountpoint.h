@@ -44,6 +44,9 @@ void mountpoint_note(struct mountpoint *mp);
  */
 bool mountpoint_find(const struct mounted *m, char *path);
 
+/* Whether nobody serves a path; what is cached does not answer that. */
+bool mountpoint_is_dead(const char *path);
+
 /*
  * Unmount what is seen at a path, lazily: those who have files of it open may
  * go on. As root, or by fusermount3. Returns 0 or -errno.

@@ -132,7 +132,13 @@ kill -KILL "$(processes wconvfs-keeper)"
 stop KILL
 daemon "$MODEL"
 sentence 'a stale mount' 5 "fusermount3 -u $mnt"
-fusermount3 -u "$mnt"
+"$WCONVFS" "$MODEL" "$mnt/below" 2>"$tmp/err"
+code=$?
+sentence '... for what is in it too' 5 'stale mount'
+check '... that is named' grep -q "fusermount3 -u $mnt\$" "$tmp/err"
+check 'wconvfs -u unmounts it, with a slash behind its name' \
+	"$WCONVFS" -u "$mnt/"
+check '... so that it is gone' not_mounted
 daemon "$MODEL"
 equal '... after which it mounts' 0 $code
 unmount
