@@ -299,6 +299,18 @@ static void session_free(struct server *s)
 	s->se = NULL;
 }
 
+/* What to do where a mount is refused for this reason. */
+static const char *advice(const char *text)
+{
+	if (!strstr(text, strerror(EPERM)))
+		return "";
+	return geteuid() == 0 ? ": a container needs --cap-add SYS_ADMIN, or "
+				"use wconv, which mounts nothing"
+			      : ": fusermount3 must be setuid root, and a "
+				"container needs --cap-add SYS_ADMIN; or use "
+				"wconv, which mounts nothing";
+}
+
 /* libfuse and fusermount3 say on standard error why they fail. */
 static int session_start(struct server *s, struct fs *fs, struct error *err)
 {
@@ -312,9 +324,10 @@ static int session_start(struct server *s, struct fs *fs, struct error *err)
 	capture_end(fd, saved, text, sizeof(text));
 	if (ret) {
 		session_free(s);
-		return error_set(err, ERR_MOUNT, "cannot mount at %s: %s",
+		return error_set(err, ERR_MOUNT, "cannot mount at %s: %s%s",
 				 mp->path,
-				 *text ? text : "libfuse does not say why");
+				 *text ? text : "libfuse does not say why",
+				 advice(text));
 	}
 	mountpoint_note(mp);
 	keeper_watch(s->m->keeper, mp);

@@ -290,7 +290,7 @@ static int check_system(struct error *err)
 		return error_set(err, ERR_MOUNT,
 				 "/dev/fuse is missing: load the module with "
 				 "modprobe fuse, or start the container with "
-				 "--device /dev/fuse");
+				 "--device /dev/fuse --cap-add SYS_ADMIN");
 	if (fd < 0)
 		return error_errno(err, ERR_MOUNT, errno,
 				   "cannot open /dev/fuse, which mounting "

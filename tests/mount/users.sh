@@ -22,6 +22,7 @@ without_sys_admin() {
 
 without_sys_admin "$MODEL" "$mnt"
 sentence 'mounting is not permitted' 5 "cannot mount at $mnt"
+check '... it says what a container needs' grep -q 'cap-add SYS_ADMIN' "$tmp/err"
 without_sys_admin -f "$MODEL" "$mnt"
 check 'mounting is not permitted, -f' \
 	grep -q "^wconvfs: cannot mount at $mnt" "$tmp/err"
@@ -112,6 +113,9 @@ refuses 'a directory of somebody else' 'cannot mount' 666 \
 no_fusermount='mount --bind /dev/null "$(command -v fusermount3)";'
 refuses 'no fusermount3' 'install the package fuse3' 666 \
 	"$no_fusermount $mount_it"
+refuses 'a fusermount3 without its rights' 'setuid root' 666 '
+	cp "$(command -v fusermount3)" /dev/f && chmod 755 /dev/f &&
+	mount --bind /dev/f "$(command -v fusermount3)"; '"$mount_it"
 works '... which root does not need' 666 "$no_fusermount"'
 	$u/wconvfs $u/source $u/mnt && cmp $u/mnt/model.ckpt $u/want &&
 	umount $u/mnt'
