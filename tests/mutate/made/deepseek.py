@@ -535,9 +535,19 @@ def inference_cases():
                 model)
 
 
+def kimi_cases():
+    """Kimi-K2's architecture is DeepSeek-V3's, under a type of its own."""
+    hub = Hub(1, 3, 0)
+    its = {**config("kimi_k2", 1, 3, 0),
+           "architectures": ["DeepseekV3ForCausalLM"]}
+    case("kimi-k2", its, "use_grouped_gemm=false", hub.hf(), v3(hub, "bmm"))
+    one_way("kimi-k2-mcore-back", its, None, mcore(hub, r18), hub.hf(), True)
+
+
 def cases():
     v2_cases()
     v3_cases()
     mcore_cases()
     inference_cases()
     kept_cases()
+    kimi_cases()
