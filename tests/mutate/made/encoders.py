@@ -48,6 +48,7 @@ def bert_cases():
         one_way(f"bert-{kind}-ids", its, None, {**m.hf, **ids}, m.ms, "ms")
     one_way("bert-no-heads-emit", its, "tie=emit", m.ms, m.hf, "hf")
     headed_bert_cases(its)
+    tuned_bert_cases(config)
     # transformers loads a file of either kind into a BertModel
     its = {**config, "architectures": ["BertModel"]}
     one_way("bert-prefixed", its, None, m.hf, m.ms, "ms")
@@ -75,6 +76,20 @@ def headed_bert_cases(config):
                 "ms")
         one_way(f"bert-decoder-{tie}-back", config, f"tie={tie}", m.ms,
                 whole if tie == "emit" else m.hf, "hf")
+
+
+def tuned_bert_cases(config):
+    """Fine-tuned: the networks call their last layer the same."""
+    for kind, name, n in (("BertForTokenClassification", "classifier", 3),
+                          ("BertForQuestionAnswering", "qa_outputs", 2)):
+        m = bert("bert.")
+        m.linear(name, name, n, H)
+        its = {**config, "architectures": [kind], "num_labels": n}
+        case(f"bert-{name}", its, None, m.hf, m.ms)
+        for x, shape in (("bias", (n + 1,)), ("weight", (n + 1, H)),
+                         ("weight", (n, H + 1))):
+            refused(f"bert-{name}-{x}-{shape[-1]}", its, None,
+                    {**m.hf, f"{name}.{x}": new(*shape)}, "ms")
 
 
 HEADS, Q, B = 3, 6, 32
