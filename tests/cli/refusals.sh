@@ -78,6 +78,8 @@ mkdir "$tmp/model/mnt"
 tiny ab '{"n": 2, "hidden": 4, "word": "x"}' a.0 4,2 a.1 4,2 b.0 4,2
 tiny stranger '{"architectures": ["OddForCausalLM"]}' a 4
 tiny v4 '{"model_type": "deepseek_v4"}' a 4
+tiny flan '{"model_type": "t5", "feed_forward_proj": "gated-gelu"}' a 4
+tiny mt5 '{"model_type": "mt5"}' a 4
 tiny two '{}' a 4 b 4,2
 tensors "$tmp/a.safetensors" a 4
 tensors "$tmp/strange.safetensors" nobody.knows.this 4
