@@ -176,10 +176,59 @@ static int choose_named(const struct models *m, struct str name,
 	return ret;
 }
 
+/* Those whose rules take all names, though config.json is of none. */
+static int list_fitting(const struct models *m, const struct side_query *p,
+			struct strbuf *sb)
+{
+	for (size_t i = 0; i < m->n; i++) {
+		int fits = m->v[i]->refuse.n ? 0 : side_takes_all(m->v[i], p);
+
+		if (fits < 0)
+			return fits;
+		if (!fits)
+			continue;
+		strbuf_adds(sb, sb->len ? ", " : "");
+		strbuf_addstr(sb, m->v[i]->model);
+	}
+	return 0;
+}
+
+/* What --model may be: what fits, else all there are. */
+static int refuse_what(const struct models *m, const struct side_query *p,
+		       struct str what, struct error *err)
+{
+	struct strbuf list = STRBUF_INIT;
+	int ret = p->config ? list_fitting(m, p, &list) : 0;
+
+	if (ret) {
+		ret = error_nomem(err);
+	} else if (list.len) {
+		ret = error_set(err, ERR_MODEL,
+				"the model is not known (%.*s): all its names "
+				"have a place in the rules of %s; if its "
+				"network is that of one of them, say so with "
+				"--model, or give your own with --rules",
+				STR_ARG(what), list.p);
+	} else {
+		list_models(m, &list);
+		ret = error_set(err, ERR_MODEL,
+				"the model is not known (%.*s): %schoose the "
+				"rules with --model, of %s, or give your own "
+				"with --rules",
+				STR_ARG(what),
+				p->config ? ""
+					  : "name its config.json with "
+					    "--config, ",
+				list.p ? list.p : "");
+	}
+	strbuf_release(&list);
+	return ret;
+}
+
 static int refuse_none(const struct models *m, const struct side_query *p,
 		       struct error *err)
 {
-	struct strbuf what = STRBUF_INIT, list = STRBUF_INIT;
+	struct strbuf what = STRBUF_INIT;
 	int ret;
 
 	if (p->config)
@@ -187,15 +236,8 @@ static int refuse_none(const struct models *m, const struct side_query *p,
 	else
 		strbuf_adds(&what, "there is no config.json, and no table's "
 				   "rules take all names");
-	list_models(m, &list);
-	ret = error_set(err, ERR_MODEL,
-			"the model is not known (%s): %schoose the rules with "
-			"--model, of %s, or give your own with --rules",
-			what.p ? what.p : "",
-			p->config ? "" : "name its config.json with --config, ",
-			list.p ? list.p : "");
+	ret = refuse_what(m, p, strbuf_str(&what), err);
 	strbuf_release(&what);
-	strbuf_release(&list);
 	return ret;
 }
 
