@@ -214,9 +214,23 @@ static void describe(const struct tensor *t, struct strbuf *sb)
 	strbuf_adds(sb, "]");
 }
 
+/* Packed weights have other names and shapes than the rules are for. */
+static void add_quantized(const struct config *c, struct strbuf *out)
+{
+	struct value how = config_get(
+		c, str_of("quantization_config.quant_method"));
+
+	if (how.kind == VALUE_TEXT)
+		strbuf_addf(out,
+			    "config.json says that the weights are quantized "
+			    "by %.*s; the model that they were made of has "
+			    "them whole; ",
+			    STR_ARG(how.text));
+}
+
 static int refuse_unmapped(struct plan_builder *b, const uint32_t *v, size_t n)
 {
-	struct strbuf list = STRBUF_INIT;
+	struct strbuf list = STRBUF_INIT, hint = STRBUF_INIT;
 	int ret;
 
 	for (size_t i = 0; i < n; i++) {
@@ -228,12 +242,14 @@ static int refuse_unmapped(struct plan_builder *b, const uint32_t *v, size_t n)
 			near_miss(b->scope, t, &list);
 		}
 	}
+	add_quantized(b->scope->config, &hint);
 	ret = error_set(b->err, ERR_MAPPING,
 			"%zu of %zu tensors have no place in the %.*s rules "
-			"(--partial passes them through as they are):%.*s",
+			"(%.*s--partial passes them through as they are):%.*s",
 			n, b->src->n, STR_ARG(b->scope->table->model),
-			STR_ARG(strbuf_str(&list)));
+			STR_ARG(strbuf_str(&hint)), STR_ARG(strbuf_str(&list)));
 	strbuf_release(&list);
+	strbuf_release(&hint);
 	return ret;
 }
 

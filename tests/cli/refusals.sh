@@ -82,6 +82,9 @@ tiny flan '{"model_type": "t5", "feed_forward_proj": "gated-gelu"}' a 4
 tiny mt5 '{"model_type": "mt5"}' a 4
 tiny like '{"architectures": ["OddForCausalLM"]}' \
 	model.layers.0.mlp.up_proj.weight 4,2 model.norm.weight 2
+tiny packed '{"model_type": "llama",
+	"quantization_config": {"quant_method": "gptq"}}' \
+	model.layers.0.mlp.up_proj.qweight 4,2
 tiny two '{}' a 4 b 4,2
 tensors "$tmp/a.safetensors" a 4
 tensors "$tmp/strange.safetensors" nobody.knows.this 4
