@@ -122,6 +122,90 @@ yaml $golden/llama3-gqa-bf16/hf
 equal 'a parameter is needed without --config' '1 1' \
 	"$code $(grep -c 'usage' "$tmp/err")"
 
+# ---- what MindFormers' files say of published models
+# published CONFIG LINE ... - what is said of a model; LINE: "key: value".
+published() {
+	config "$1"
+	shift
+	yaml --config "$tmp/model"
+	for line; do
+		equal "$(says type): ${line%%:*}" "$line" \
+			"$(sed -n "s/^ *\(${line%%:*}: \)/\1/p" "$tmp/shown")"
+	done
+}
+
+published '{"model_type": "qwen", "hidden_size": 5120, "seq_length": 8192,
+	"intermediate_size": 27392, "kv_channels": 128, "vocab_size": 152064,
+	"num_attention_heads": 40, "num_hidden_layers": 40, "rotary_pct": 1.0,
+	"layer_norm_epsilon": 1e-06, "rotary_emb_base": 10000,
+	"emb_dropout_prob": 0.0}' 'type: "QwenConfig"' 'seq_length: 8192' \
+	'hidden_size: 5120' 'num_layers: 40' 'num_heads: 40' \
+	'vocab_size: 152064' 'intermediate_size: 13696' \
+	'rms_norm_eps: 1.0e-06' 'emb_dropout_prob: 0.0' 'rotary_pct: 1.0' \
+	'rotary_emb_base: 10000' 'kv_channels: 128' 'eos_token_id: 151643' \
+	'pad_token_id: 151643'
+published '{"model_type": "chatglm", "hidden_size": 4096, "num_layers": 28,
+	"inner_hidden_size": 16384, "layernorm_epsilon": 1e-05,
+	"max_sequence_length": 2048, "num_attention_heads": 32,
+	"position_encoding_2d": true, "vocab_size": 130528,
+	"bos_token_id": 130004, "eos_token_id": 130005, "pad_token_id": 3,
+	"mask_token_id": 130000, "gmask_token_id": 130001,
+	"torch_dtype": "float16"}' 'type: "GLMConfig"' 'vocab_size: 130528' \
+	'hidden_size: 4096' 'num_layers: 28' 'num_heads: 32' \
+	'inner_hidden_size: 16384' 'seq_length: 2048' \
+	'layernorm_epsilon: 1.0e-05' 'position_encoding_2d: true' \
+	'bos_token_id: 130004' 'eos_token_id: 130005' \
+	'mask_token_id: 130000' 'gmask_token_id: 130001' 'pad_token_id: 3' \
+	'param_init_type: "float16"' 'compute_dtype: "float16"'
+published '{"model_type": "telechat", "hidden_size": 8192, "n_layer": 96,
+	"n_head": 64, "num_key_value_heads": 8, "ffn_hidden_size": 40960,
+	"vocab_size": 131072, "seq_length": 8192, "base_seqlen": 8192,
+	"layer_norm_epsilon": 1e-05, "bos_token_id": 1, "eos_token_id": 2,
+	"pad_token_id": 3, "hidden_dropout": 0.0, "attention_dropout": 0.0}' \
+	'type: "TelechatConfig"' 'seq_length: 8192' 'hidden_size: 8192' \
+	'num_layers: 96' 'num_heads: 64' 'n_kv_heads: 8' 'vocab_size: 131072' \
+	'rms_norm_eps: 1.0e-05' 'bos_token_id: 1' 'eos_token_id: 2' \
+	'pad_token_id: 3' 'hidden_dropout_prob: 0.0' \
+	'attention_dropout_prob: 0.0' 'intermediate_size: 40960' \
+	'pretrain_seqlen: 8192'
+published '{"model_type": "telechat", "hidden_size": 4096, "n_head": 32,
+	"ffn_hidden_size": 12288, "moe_ffn_hidden_size": 6144,
+	"num_local_experts": 16, "num_experts_per_tok": 4}' \
+	'intermediate_size: 6144' 'expert_num: 16' 'num_experts_chosen: 4'
+published '{"model_type": "bloom", "n_embed": 4096, "n_layer": 30,
+	"num_attention_heads": 32, "vocab_size": 250880, "seq_length": 2048,
+	"bos_token_id": 1, "eos_token_id": 2, "hidden_dropout": 0.1,
+	"attention_dropout": 0.1}' 'type: "BloomConfig"' 'seq_length: 2048' \
+	'vocab_size: 250880' 'hidden_size: 4096' 'num_layers: 30' \
+	'num_heads: 32' 'expand_ratio: 4' 'hidden_act: "gelu"' \
+	'hidden_dropout_rate: 0.1' 'attention_dropout_rate: 0.1' \
+	'eos_token_id: 2' 'bos_token_id: 1'
+published '{"model_type": "gpt_bigcode", "n_embd": 6144, "n_layer": 40,
+	"n_head": 48, "n_inner": 24576, "n_positions": 8192,
+	"vocab_size": 49153, "eos_token_id": 0, "embd_pdrop": 0.0,
+	"resid_pdrop": 0.1, "attn_pdrop": 0.1}' 'type: "WizardCoderConfig"' \
+	'n_position: 8192' 'vocab_size: 49153' 'hidden_size: 6144' \
+	'num_layers: 40' 'num_heads: 48' 'expand_ratio: 4' \
+	'hidden_act: "gelu"' 'dropout_prob: 0.0' 'hidden_dropout_prob: 0.1' \
+	'attention_probs_dropout_prob: 0.1' 'eos_token: 0' 'eos_token_id: 0'
+published '{"model_type": "whisper", "d_model": 1280, "encoder_layers": 32,
+	"decoder_layers": 4, "encoder_attention_heads": 20,
+	"decoder_attention_heads": 20, "encoder_ffn_dim": 5120,
+	"decoder_ffn_dim": 5120, "num_mel_bins": 128, "vocab_size": 51866,
+	"max_source_positions": 1500, "max_target_positions": 448,
+	"num_hidden_layers": 32, "activation_function": "gelu",
+	"bos_token_id": 50257, "eos_token_id": 50257, "pad_token_id": 50256,
+	"decoder_start_token_id": 50258, "dropout": 0.0,
+	"encoder_layerdrop": 0.0}' 'type: "WhisperConfig"' 'd_model: 1280' \
+	'encoder_layers: 32' 'decoder_layers: 4' \
+	'encoder_attention_heads: 20' 'decoder_attention_heads: 20' \
+	'encoder_ffn_dim: 5120' 'decoder_ffn_dim: 5120' 'num_mel_bins: 128' \
+	'vocab_size: 51866' 'max_source_positions: 1500' \
+	'max_target_positions: 448' 'num_hidden_layers: 32' \
+	'bos_token_id: 50257' 'eos_token_id: 50257' 'pad_token_id: 50256' \
+	'decoder_start_token_id: 50258' 'is_encoder_decoder: true' \
+	'dropout: 0.0' 'encoder_layerdrop: 0.0'
+
 # ---- the key "yaml" of a table
 # table FORM - a table with it, checked: its sentence in $tmp/err.
 table() {
