@@ -206,6 +206,34 @@ published '{"model_type": "whisper", "d_model": 1280, "encoder_layers": 32,
 	'decoder_start_token_id: 50258' 'is_encoder_decoder: true' \
 	'dropout: 0.0' 'encoder_layerdrop: 0.0'
 
+glm='"hidden_size": 4096, "num_hidden_layers": 40, "num_attention_heads": 32,
+	"num_key_value_heads": 2, "head_dim": 128, "intermediate_size": 13696,
+	"vocab_size": 151552, "rms_norm_eps": 1.5625e-07,
+	"rope_theta": 5000000.0, "max_position_embeddings": 131072,
+	"attention_bias": true, "attention_dropout": 0.0,
+	"eos_token_id": [151329, 151336, 151338], "pad_token_id": 151329,
+	"torch_dtype": "bfloat16"}'
+published '{"model_type": "glm", '"$glm" 'type: "ChatGLM2Config"' \
+	'num_layers: 40' 'padded_vocab_size: 151552' 'hidden_size: 4096' \
+	'ffn_hidden_size: 13696' 'kv_channels: 128' \
+	'num_attention_heads: 32' 'seq_length: 131072' 'hidden_dropout: 0.0' \
+	'attention_dropout: 0.0' 'layernorm_epsilon: 1.5625e-07' \
+	'rope_ratio: 500' 'rmsnorm: true' \
+	'apply_residual_connection_post_layernorm: false' \
+	'post_layer_norm: true' 'add_bias_linear: false' \
+	'add_qkv_bias: true' 'multi_query_attention: true' \
+	'multi_query_group_num: 2' 'qkv_concat: true' 'mlp_concat: true' \
+	'eos_token_id: [151329, 151336, 151338]' 'pad_token_id: 151329' \
+	'compute_dtype: "bfloat16"'
+equal 'GLM-4-9B has two norms a layer' '' "$(says post_self_attn_layernorm)"
+published '{"model_type": "glm4", "partial_rotary_factor": 0.5, '"$glm" \
+	'type: "ChatGLM2Config"' 'post_self_attn_layernorm: true' \
+	'post_mlp_layernorm: true'
+config '{"model_type": "glm", "partial_rotary_factor": 1.0, '"$glm"
+yaml --config "$tmp/model"
+equal 'the network turns half of a head, and takes no GLM-Edge' '' \
+	"$(says type)"
+
 # ---- the key "yaml" of a table
 # table FORM - a table with it, checked: its sentence in $tmp/err.
 table() {
