@@ -185,6 +185,9 @@ def glm4_moe_cases():
     hf = whole(its)
     ms = mcore(hf, its)
     case("glm4-moe", config, None, hf, ms)
+    half = {k: a if k.endswith("expert_bias") else a.astype(np.float16)
+            for k, a in ms.items()}
+    one_way("glm4-moe-half", config, None, hf, half, "ms", dtype="fp16")
     further = {f"model.layers.4.{k}": a for k, a in {
         **layer("qkv", True, experts(SHARED, True)), "enorm.weight": new(H),
         "shared_head.norm.weight": new(H)}.items()}
