@@ -20,8 +20,8 @@ def halves(a):
                           1).reshape(a.shape)
 
 
-def meta(shards, embedding, qkv=None, gate=None):
-    """embedding: the axis over which it is cut."""
+def meta(shards, embedding, qkv=None, gate=None, rows=V):
+    """embedding: the axis over which it is cut; rows: those of it."""
     theirs, ms = {}, {}
 
     def cut(name, mine, a, axis, other=None):
@@ -35,11 +35,11 @@ def meta(shards, embedding, qkv=None, gate=None):
         ms[mine] = a
 
     cut("tok_embeddings.weight", "model.tok_embeddings.embedding_weight",
-        new(V, H), embedding)
+        new(rows, H), embedding)
     for i in range(2):
         p, q = f"layers.{i}.", f"model.layers.{i}."
-        for x, rows in (("wq", N * D), ("wk", G * D), ("wv", G * D)):
-            a = new(rows, H)
+        for x, n in (("wq", N * D), ("wk", G * D), ("wv", G * D)):
+            a = new(n, H)
             cut(f"{p}attention.{x}.weight", f"{q}attention.{x}.weight", a, 0,
                 a if x == "wv" else halves(a))
         cut(f"{p}attention.wo.weight", f"{q}attention.wo.weight", new(H, H), 1)
@@ -56,7 +56,7 @@ def meta(shards, embedding, qkv=None, gate=None):
         for x in ("attention", "ffn"):
             repeat(f"{p}{x}_norm.weight", f"{q}{x}_norm.weight", new(H))
     repeat("norm.weight", "model.norm_out.weight", new(H))
-    cut("output.weight", "lm_head.weight", new(V, H), 0)
+    cut("output.weight", "lm_head.weight", new(rows, H), 0)
     return theirs, ms
 
 
@@ -77,9 +77,13 @@ def cases():
          *meta(2, 1, in_turn, in_turn), 2)
     # params.json of the first Llama says nothing of the vocabulary
     both("meta-one", {**CONFIG, "vocab_size": -1}, None, *meta(1, 1), 1)
-    # Llama 3's embedding is cut by rows
+    # Llama 3's embedding is cut by rows, and its words are the most
     theirs, ms = meta(2, 0)
     one_way("meta-rows", CONFIG, None, theirs, ms, "ms", "llama-meta")
+    for n, axis in ((127998, 1), (128000, 0)):
+        theirs, ms = meta(2, axis, rows=n)
+        one_way(f"meta-rows-{n}", {**CONFIG, "vocab_size": n}, "shards=2", ms,
+                theirs, "original", "llama-meta")
     refused("meta-not-joined", CONFIG, "qkv_concat=true shards=2", ms,
             "original", "llama-meta")
     wide = {"norm.weight@0": new(H + 1), "norm.weight@1": new(H + 1)}
