@@ -76,6 +76,9 @@ def small_cases():
     for k, (mine, joins, option) in enumerate(LAYOUTS):
         m = telechat(mine, "transformer.", True, joins)
         one_way(f"telechat-apart-{k}", CONFIG, option, m.hf, m.ms, "ms")
+        # these are names of 12B, which has a head
+        refused(f"telechat-headless-{k}", CONFIG, option,
+                without(m.hf, "lm_head.weight"), "ms", "telechat")
         m = telechat(mine, "", False, joins)
         # of names without a prefix only the way back asks whose they are
         one_way(f"telechat-bare-{k}", CONFIG, option, m.hf, m.ms, "ms")
