@@ -75,23 +75,10 @@ def vit_cases():
     one_way("vit-hub-pooler", bare, None, {**hf, **pooler}, m.ms, "ms")
     m.linear("classifier", "head", 7, H)
     case("vit-hub", {"model_type": "vit"}, None, m.hf, m.ms)
-    bare_vit_cases()
     m = Sides()
     own_vit(m, "layernorm")
     m.put("mask_token", "vit.mask_tokens", new(1, 1, H))
     case("vit-own", None, None, m.hf, m.ms, "vit")
-
-
-def bare_vit_cases():
-    """A ViTModel, whose names have no prefix; no network has its pooler."""
-    m = Sides()
-    hub_vit(m, "layernorm")
-    m.put("vit.embeddings.mask_token", "vit.mask_tokens", new(1, 1, H))
-    hf = {k.removeprefix("vit."): a for k, a in m.hf.items()}
-    its = {"model_type": "vit", "architectures": ["ViTModel"]}
-    case("vit-bare", its, None, hf, m.ms)
-    pooler = {"pooler.dense.weight": new(H, H), "pooler.dense.bias": new(H)}
-    one_way("vit-pooler", its, None, {**hf, **pooler}, m.ms, "ms")
 
 
 def mae_cases():
