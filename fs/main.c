@@ -115,7 +115,7 @@ static int start(struct mount *m, bool foreground, struct error *err)
 
 static int run(struct cmdline *c, struct keeper *keeper, struct error *err)
 {
-	struct mountpoint mp = {0};
+	struct mountpoint mp = {.lock = -1};
 	struct view *v = NULL;
 	char *source = NULL;
 	int ret = view_open(&v, &c->view, err);

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
@@ -306,12 +307,36 @@ static int check_system(struct error *err)
 	return 0;
 }
 
+/*
+ * Until something is mounted or we end: of those who would mount there at the
+ * same time, none sees the others. Directories that cannot be locked are not.
+ */
+static int lock(struct mountpoint *mp, struct error *err)
+{
+	mp->lock = open(mp->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	if (mp->lock < 0 || flock(mp->lock, LOCK_EX | LOCK_NB) == 0 ||
+	    errno != EWOULDBLOCK)
+		return 0;
+	return error_set(err, ERR_MOUNT,
+			 "another wconvfs is about to mount at %s: wait for "
+			 "it, or choose another directory",
+			 mp->path);
+}
+
+static void unlock(struct mountpoint *mp)
+{
+	if (mp->lock >= 0)
+		close(mp->lock);
+	mp->lock = -1;
+}
+
 int mountpoint_open(struct mountpoint *mp, const char *path, const char *source,
 		    bool nonempty, struct error *err)
 {
 	int ret;
 
 	memset(mp, 0, sizeof(*mp));
+	mp->lock = -1;
 	if (strncmp(path, "/dev/fd/", 8) == 0) {
 		mp->passed = true;
 		mp->path = strdup(path);
@@ -324,7 +349,9 @@ int mountpoint_open(struct mountpoint *mp, const char *path, const char *source,
 	if (!mp->path)
 		return error_errno(err, ERR_MOUNT, errno, "the mount point %s",
 				   path);
-	ret = check_place(mp->path, source, err);
+	ret = lock(mp, err);
+	if (!ret)
+		ret = check_place(mp->path, source, err);
 	if (!ret && !nonempty)
 		ret = check_empty(mp->path, err);
 	if (!ret)
@@ -334,6 +361,7 @@ int mountpoint_open(struct mountpoint *mp, const char *path, const char *source,
 
 void mountpoint_release(struct mountpoint *mp)
 {
+	unlock(mp);
 	free(mp->path);
 	mp->path = NULL;
 }
@@ -349,6 +377,7 @@ void mountpoint_note(struct mountpoint *mp)
 	if (!mp->passed && find_mount(mp->path, &m) &&
 	    strcmp(m.device, before) != 0)
 		mp->now = m;
+	unlock(mp);
 }
 
 bool mountpoint_find(const struct mounted *m, char *path)

@@ -20,6 +20,7 @@ struct mounted {
 struct mountpoint {
 	char *path;	    /* absolute, symbolic links resolved; owned */
 	dev_t before;	    /* the device there before mounting */
+	int lock;	    /* of those who mount there; -1: none */
 	bool passed;	    /* "/dev/fd/N": opened and mounted by mount.fuse3 */
 	struct mounted now; /* ours, once mountpoint_note has seen it */
 };
@@ -34,7 +35,10 @@ int mountpoint_open(struct mountpoint *mp, const char *path, const char *source,
 		    bool nonempty, struct error *err);
 void mountpoint_release(struct mountpoint *mp);
 
-/* Remember in mp->now what has just been mounted; asks the kernel only. */
+/*
+ * Remember in mp->now what has just been mounted, and let others look; asks
+ * the kernel only.
+ */
 void mountpoint_note(struct mountpoint *mp);
 
 /*

@@ -44,6 +44,27 @@ check '... shows the same' cmp "$tmp/second/model.ckpt" "$mnt/model.ckpt"
 umount "$tmp/second" 2>/dev/null || fusermount3 -u "$tmp/second"
 unmount
 
+# Who comes while another one is just mounting must not mount over it.
+twice=
+for i in 1 2 3 4 5 6 7 8 9 10; do
+	starting=
+	for k in 1 2 3 4; do
+		"$WCONVFS" "$MODEL" "$mnt" 2>/dev/null &
+		starting="$starting $!"
+	done
+	started=0
+	for p in $starting; do
+		wait "$p" && started=$((started + 1))
+	done
+	n=$(awk -v m="$mnt" '$5 == m' /proc/self/mountinfo | wc -l)
+	[ "$started $n" = '1 1' ] || twice="$twice $started $n;"
+	while mounted; do
+		umount "$mnt" 2>/dev/null || fusermount3 -u "$mnt"
+	done
+	wait_until nobody_serves
+done
+equal 'four at once, ten times: one is mounted' '' "$twice"
+
 # --- signals ---
 
 for signal in TERM INT HUP; do
