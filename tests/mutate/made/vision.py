@@ -59,20 +59,10 @@ def own_vit(m, norm):
     m.linear("head", "head", 7, H)
 
 
-def without_prefix(hf, prefix):
-    return {k.removeprefix(prefix): a for k, a in hf.items()}
-
-
 def vit_cases():
     m = Sides()
     hub_vit(m, "layernorm")
     m.put("vit.embeddings.mask_token", "vit.mask_tokens", new(1, 1, H))
-    # ViTModel: the same without a prefix and a head, but with a pooler
-    bare = {"model_type": "vit", "architectures": ["ViTModel"]}
-    hf = without_prefix(m.hf, "vit.")
-    case("vit-hub-bare", bare, None, hf, m.ms)
-    pooler = {"pooler.dense.weight": new(H, H), "pooler.dense.bias": new(H)}
-    one_way("vit-hub-pooler", bare, None, {**hf, **pooler}, m.ms, "ms")
     m.linear("classifier", "head", 7, H)
     case("vit-hub", {"model_type": "vit"}, None, m.hf, m.ms)
     m = Sides()
