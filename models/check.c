@@ -43,8 +43,9 @@ static struct value made_value(const void *ctx, struct str name)
 	return value_int(11);
 }
 
-/* A value for each capture, the last of those it may have. */
-static void make_binding(const struct caps *caps, struct binding *b)
+/* A value for each capture; another of those it may have in each variant. */
+static void make_binding(const struct caps *caps, unsigned variant,
+			 struct binding *b)
 {
 	static const char *const stars[] = {"some", "more"};
 
@@ -52,14 +53,16 @@ static void make_binding(const struct caps *caps, struct binding *b)
 	for (unsigned k = 0; k < caps->n; k++) {
 		const struct cap *cap = &caps->v[k];
 
-		b->v[k].num = 3 + k;
+		b->v[k].num = 3 + k + 1000 * (variant % 2);
 		b->v[k].text = (struct str){"", 0};
 		if (cap->kind == CAP_ALT)
-			b->v[k].text = cap->alts[cap->nalts - 1];
+			b->v[k].text =
+				cap->alts[cap->nalts - 1 - variant % cap->nalts];
 		if (cap->kind == CAP_STAR)
-			b->v[k].text = str_of(stars[k % 2]);
+			b->v[k].text = str_of(stars[(k + variant) % 2]);
 		if (cap->kind == CAP_WORD)
-			b->v[k].num = (int64_t)cap->words->npairs - 1;
+			b->v[k].num = (int64_t)(cap->words->npairs - 1 -
+						variant % cap->words->npairs);
 	}
 }
 
@@ -78,7 +81,7 @@ static void check_name(struct checker *c, const struct name *n)
 	struct strbuf made = STRBUF_INIT, again = STRBUF_INIT;
 	struct binding b, got = {.set = 0};
 
-	make_binding(caps, &b);
+	make_binding(caps, 0, &b);
 	if (!name_fill(n, caps, &look, &b, &made))
 		wrong(c, "the name %.*s cannot be worked out",
 		      STR_ARG(n->text));
@@ -131,17 +134,22 @@ static void check_pattern(struct checker *c, int from)
 	error_release(&err);
 }
 
-/* ---- order ---- */
-
-static bool same_names(const struct rule *a, const struct rule *b, int side)
+/* An axis that the table lacks would be solved, and hold nothing. */
+static bool check_axes(struct checker *c)
 {
-	if (a->nnames[side] != b->nnames[side] || !a->nnames[side])
-		return false;
-	for (unsigned k = 0; k < a->nnames[side]; k++)
-		if (!str_eq(a->names[side][k].text, b->names[side][k].text))
-			return false;
-	return true;
+	struct axis_env env = {has_axis, c};
+	struct str axis = pattern_unknown_axis(c->r->pattern, &env);
+
+	if (axis.n)
+		wrong(c,
+		      "%.*s: the pattern \"%.*s\": %.*s is none of the table's "
+		      "axes; one of the pattern's own is written in lower case",
+		      STR_ARG(c->r->text), STR_ARG(pattern_text(c->r->pattern)),
+		      STR_ARG(axis));
+	return !axis.n;
 }
+
+/* ---- order ---- */
 
 /* Under the same conditions; conditions of a group are shared by its rules. */
 static bool same_conds(const struct rule *a, const struct rule *b)
@@ -163,14 +171,81 @@ static bool has_template(const struct rule *r)
 	return false;
 }
 
-/* A rule of the same names before it that takes any shape. */
+/* How many bindings have each of its captures' texts in one. */
+static unsigned nvariants(const struct caps *caps)
+{
+	size_t n = 2;
+
+	for (unsigned k = 0; k < caps->n; k++) {
+		const struct cap *cap = &caps->v[k];
+		size_t its = cap->kind == CAP_ALT    ? cap->nalts
+			     : cap->kind == CAP_WORD ? cap->words->npairs
+						     : 0;
+
+		n = its > n ? its : n;
+	}
+	return (unsigned)n;
+}
+
+static bool has_cap(const struct rule *r, struct str name)
+{
+	for (unsigned k = 0; k < r->caps.n; k++)
+		if (str_eq(r->caps.v[k].name, name))
+			return true;
+	return false;
+}
+
+/* A capture with a range takes some numbers only; the same one in the rule
+ * that is checked takes the same. */
+static bool has_range(const struct checker *c, const struct rule *r)
+{
+	for (unsigned k = 0; k < r->caps.n; k++) {
+		struct str name = r->caps.v[k].name;
+
+		if (r->caps.v[k].kind == CAP_NUM &&
+		    table_axis_in(c->t, r->space, name) &&
+		    (r->space != c->r->space || !has_cap(c->r, name)))
+			return true;
+	}
+	return false;
+}
+
+/* Whether r, of one name and any shape, takes all that a name would. */
+static bool takes_all(struct checker *c, const struct rule *r,
+		      const struct name *n)
+{
+	struct expr_env look = {.lookup = made_value};
+	struct strbuf made = STRBUF_INIT;
+	struct binding b, got = {.set = 0};
+	bool all = true;
+
+	for (unsigned v = 0; v < nvariants(&c->r->caps) && all; v++) {
+		strbuf_reset(&made);
+		make_binding(&c->r->caps, v, &b);
+		got.set = 0;
+		all = name_fill(n, &c->r->caps, &look, &b, &made) &&
+		      name_match(&r->names[0][0], &r->caps, strbuf_str(&made),
+				 &look, &got);
+	}
+	c->nomem |= made.failed;
+	strbuf_release(&made);
+	return all;
+}
+
+/* A rule before it that takes one of its names, whatever the shape. */
 static void check_reached(struct checker *c)
 {
 	if (has_template(c->r))
 		return;
 	for (const struct rule *r = c->t->rules; r < c->r; r++) {
-		if (r->pattern || !same_names(r, c->r, 0) ||
+		bool taken = false;
+
+		if (r->pattern || r->nnames[0] != 1 || has_range(c, r) ||
 		    !same_conds(r, c->r))
+			continue;
+		for (unsigned k = 0; k < c->r->nnames[0] && !taken; k++)
+			taken = takes_all(c, r, &c->r->names[0][k]);
+		if (!taken)
 			continue;
 		wrong(c, "%.*s is never reached: the rule of line %u takes all",
 		      STR_ARG(c->r->text), r->line);
@@ -187,6 +262,8 @@ static void check_rule(struct checker *c)
 	if (!c->r->pattern)
 		return;
 	c->out->npatterns++;
+	if (!check_axes(c))
+		return;
 	check_pattern(c, 0);
 	check_pattern(c, 1);
 }

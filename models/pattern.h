@@ -89,6 +89,10 @@ bool pattern_fits(const struct pattern *p, int side, unsigned slot,
 struct str pattern_dim_axis(const struct pattern *p, int side, unsigned slot,
 			    unsigned d);
 
+/* The first upper-case axis that env has no value for, or "". */
+struct str pattern_unknown_axis(const struct pattern *p,
+				const struct axis_env *env);
+
 /*
  * Try the pattern from one side on made-up sizes: that it can be solved from
  * the shapes of that side alone, with the axes that env has a value for, and

@@ -3,6 +3,7 @@
  * A pattern at work on made-up sizes: each axis gets a prime of its own, the
  * tensors of one side follow, and the other side must come out of them.
  */
+#include <ctype.h>
 #include <string.h>
 
 #include "models/pattern.h"
@@ -85,6 +86,19 @@ static int compare(const struct made *m, int side, unsigned k,
 			 "the pattern \"%.*s\": tensor %u of the %s side comes "
 			 "out in another shape",
 			 STR_ARG(m->p->text), k + 1, side ? "right" : "left");
+}
+
+struct str pattern_unknown_axis(const struct pattern *p,
+				const struct axis_env *env)
+{
+	uint64_t unused;
+
+	for (unsigned i = 0; i < p->naxes; i++)
+		if (p->axes[i].kind == AXIS_CONFIG &&
+		    isupper((unsigned char)p->axes[i].name.p[0]) &&
+		    !env->value(env->ctx, p->axes[i].name, &unused))
+			return p->axes[i].name;
+	return (struct str){"", 0};
 }
 
 int pattern_check(const struct pattern *p, int from, const struct str *names,

@@ -38,8 +38,12 @@ static const struct {
 	 "\nt.json:2: from the right alone, with made-up sizes: b: dimension 0 "
 	 "is 5, the pattern \"(x+y) -> (x+y)\" leaves the axes x, y unknown"},
 	{"{`model`: `t`, `rules`: [\n[`a`, `b`, `v c -> (v+(0 Z)) c`]]}",
-	 "\nt.json:2: from the left alone, with made-up sizes: a: the pattern "
-	 "\"v c -> (v+(0 Z)) c\" leaves the axis Z unknown\nt.json:2: from"},
+	 "\nt.json:2: a -> b: the pattern \"v c -> (v+(0 Z)) c\": Z is none of "
+	 "the table's axes"},
+	{"{`model`: `t`, `axes`: {`h`: `x`}, `rules`: [\n"
+	 "[`a`, `b`, `o H -> o H`]]}",
+	 "\nt.json:2: a -> b: the pattern \"o H -> o H\": H is none of the "
+	 "table's axes; one of the pattern's own is written in lower case"},
 	/* stacks: the range tells what a shape does not */
 	{"{`model`: `t`, `rules`: [\n[`a.{e}`, `b`, `f c -> (e f) c`]]}",
 	 "\nt.json:2: from the right alone"},
@@ -54,6 +58,20 @@ static const struct {
 	/* order */
 	{"{`model`: `t`, `rules`: [\n[`a`, `b`],\n[`a`, `c`]]}",
 	 "\nt.json:3: a -> c is never reached: the rule of line 2 takes all"},
+	{"{`model`: `t`, `rules`: [\n[`*.w`, `*.x`],\n[`{i}.w`, `{i}.y`],\n"
+	 "[`q.w, k.w`, `qk`, `o, o -> (o+o)`]]}",
+	 "\nt.json:3: {i}.w -> {i}.y is never reached: the rule of line 2 takes "
+	 "all\nt.json:4: q.w, k.w -> qk is never reached: the rule of line 2 "
+	 "takes all"},
+	{"{`model`: `t`, `rules`: [\n[`a.{x:u|v}`, `b.{x}`],\n[`a.{x:u|v|w}`, "
+	 "`c.{x}`],\n[`a.{x:v|u}`, `d.{x}`]]}",
+	 "\nt.json:4: "},
+	{"{`model`: `t`, `axes`: {`i`: `n`}, `rules`: [\n[`a.{i}`, `b.{i}`],\n"
+	 "[`a.{j}`, `c.{j}`],\n[`a.3`, `d`]]}",
+	 "\nt.json:4: "},
+	{"{`model`: `t`, `axes`: {`i`: `n`}, `rules`: [\n[`{i}.*.w`, `{i}.*.x`],"
+	 "\n[`{i}.q.w`, `{i}.q`]]}",
+	 "\nt.json:3: "},
 	{"{`model`: `t`, `rules`: [{`when`: `x`, `rules`: [[`a`, `b`]]},\n"
 	 "[`a`, `c`]]}",
 	 ""},
