@@ -56,8 +56,8 @@ static void make_binding(const struct caps *caps, unsigned variant,
 		b->v[k].num = 3 + k + 1000 * (variant % 2);
 		b->v[k].text = (struct str){"", 0};
 		if (cap->kind == CAP_ALT)
-			b->v[k].text =
-				cap->alts[cap->nalts - 1 - variant % cap->nalts];
+			b->v[k].text = cap->alts[cap->nalts - 1 -
+						 variant % cap->nalts];
 		if (cap->kind == CAP_STAR)
 			b->v[k].text = str_of(stars[(k + variant) % 2]);
 		if (cap->kind == CAP_WORD)
@@ -253,12 +253,43 @@ static void check_reached(struct checker *c)
 	}
 }
 
+static bool makes_same(const struct rule *a, const struct rule *b)
+{
+	if (a->nnames[1] != b->nnames[1] || !a->nnames[1])
+		return false;
+	for (unsigned k = 0; k < a->nnames[1]; k++)
+		if (!str_eq(a->names[1][k].text, b->names[1][k].text))
+			return false;
+	return true;
+}
+
+/* Two names of one thing, of which a source has one; or a mistake. Part of a
+ * table that is used twice, for names with a prefix and without, is none. */
+static void note_same(struct checker *c)
+{
+	for (const struct rule *r = c->t->rules; r < c->r; r++) {
+		if (r->line == c->r->line || !r->nnames[0] ||
+		    !c->r->nnames[0] || !makes_same(r, c->r) ||
+		    !same_conds(r, c->r))
+			continue;
+		strbuf_addf(
+			&c->out->notes,
+			"%s:%u: %.*s makes what the rule of line %u does: a "
+			"source may have the names of one of them, and the "
+			"way back gives those of line %u\n",
+			c->origin, c->r->line, STR_ARG(c->r->text), r->line,
+			r->line);
+		return;
+	}
+}
+
 /* ---- the table ---- */
 
 static void check_rule(struct checker *c)
 {
 	check_names(c);
 	check_reached(c);
+	note_same(c);
 	if (!c->r->pattern)
 		return;
 	c->out->npatterns++;
@@ -285,7 +316,7 @@ int check_rules(struct check_result *out, struct str json, const char *origin,
 	struct table *t;
 	int ret;
 
-	*out = (struct check_result){.nwrong = 0};
+	*out = (struct check_result){.notes = STRBUF_INIT};
 	ret = table_parse_lines(&t, json, origin, err);
 	if (ret)
 		return unreadable(out, wrong, err, ret);
@@ -301,10 +332,12 @@ int check_rules(struct check_result *out, struct str json, const char *origin,
 		c.arena = (struct arena)ARENA_INIT;
 	}
 	table_free(t);
-	return c.nomem || wrong->failed || !out->model.p ? error_nomem(err) : 0;
+	c.nomem |= wrong->failed || out->notes.failed;
+	return c.nomem || !out->model.p ? error_nomem(err) : 0;
 }
 
 void check_release(struct check_result *r)
 {
 	arena_release(&r->arena);
+	strbuf_release(&r->notes);
 }

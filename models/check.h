@@ -17,12 +17,14 @@ struct check_result {
 	struct str model; /* lives in arena */
 	size_t nrules, npatterns;
 	size_t nwrong;
+	struct strbuf notes; /* lines: what may not be meant, though allowed */
 	struct arena arena;
 };
 
 /*
  * Check a table; origin names it. What is wrong is appended to *wrong, each
- * sentence behind an ERROR_ITEM: "FILE:LINE: ...". 0, or -ENOMEM.
+ * sentence behind an ERROR_ITEM: "FILE:LINE: ..."; what is not wrong, but worth
+ * a look, as rules that make the same, is in notes. 0, or -ENOMEM.
  * check_release frees.
  */
 int check_rules(struct check_result *out, struct str json, const char *origin,

@@ -17,6 +17,7 @@ static int say(const struct check_result *r, const char *path,
 				 STR_ARG(strbuf_str(wrong)));
 	strbuf_addf(out, "%s: %.*s, %zu rules, %zu patterns, nothing wrong\n",
 		    path, STR_ARG(r->model), r->nrules, r->npatterns);
+	strbuf_addstr(out, strbuf_str(&r->notes));
 	return out->failed ? error_nomem(err) : 0;
 }
 

@@ -60,7 +60,8 @@ static const struct {
 	 "\nt.json:3: a -> c is never reached: the rule of line 2 takes all"},
 	{"{`model`: `t`, `rules`: [\n[`*.w`, `*.x`],\n[`{i}.w`, `{i}.y`],\n"
 	 "[`q.w, k.w`, `qk`, `o, o -> (o+o)`]]}",
-	 "\nt.json:3: {i}.w -> {i}.y is never reached: the rule of line 2 takes "
+	 "\nt.json:3: {i}.w -> {i}.y is never reached: the rule of line 2 "
+	 "takes "
 	 "all\nt.json:4: q.w, k.w -> qk is never reached: the rule of line 2 "
 	 "takes all"},
 	{"{`model`: `t`, `rules`: [\n[`a.{x:u|v}`, `b.{x}`],\n[`a.{x:u|v|w}`, "
@@ -69,7 +70,8 @@ static const struct {
 	{"{`model`: `t`, `axes`: {`i`: `n`}, `rules`: [\n[`a.{i}`, `b.{i}`],\n"
 	 "[`a.{j}`, `c.{j}`],\n[`a.3`, `d`]]}",
 	 "\nt.json:4: "},
-	{"{`model`: `t`, `axes`: {`i`: `n`}, `rules`: [\n[`{i}.*.w`, `{i}.*.x`],"
+	{"{`model`: `t`, `axes`: {`i`: `n`}, `rules`: [\n[`{i}.*.w`, "
+	 "`{i}.*.x`],"
 	 "\n[`{i}.q.w`, `{i}.q`]]}",
 	 "\nt.json:3: "},
 	{"{`model`: `t`, `rules`: [{`when`: `x`, `rules`: [[`a`, `b`]]},\n"
@@ -108,6 +110,33 @@ START_TEST(complaints_name_their_line)
 }
 END_TEST
 
+/* Other names of the same thing are right; so it is no complaint. */
+START_TEST(rules_that_make_the_same_are_pointed_out)
+{
+	char *json = json_of("{`model`: `t`, `rules`: [\n[`a`, `c`],\n"
+			     "[`b`, `c`],\n[`d`, `e`],\n"
+			     "{`when`: `x`, `rules`: [[`f`, `e`]]}]}");
+	struct strbuf wrong = STRBUF_INIT;
+	struct error err = ERROR_INIT;
+	struct check_result r;
+
+	ck_assert_int_eq(check_rules(&r, str_of(json), "t.json", &wrong, &err),
+			 0);
+	ck_assert_uint_eq(wrong.len, 0);
+	ck_assert_str_eq(r.notes.p,
+			 "t.json:3: b -> c makes what the rule of line 2 does: "
+			 "a source may have the names of one of them, and the "
+			 "way back gives those of line 2\n"
+			 "t.json:5: f -> e makes what the rule of line 4 does: "
+			 "a source may have the names of one of them, and the "
+			 "way back gives those of line 4\n");
+	check_release(&r);
+	strbuf_release(&wrong);
+	error_release(&err);
+	free(json);
+}
+END_TEST
+
 START_TEST(built_in_tables_are_right)
 {
 	const struct builtin_table *t = &builtin_tables[_i];
@@ -133,6 +162,7 @@ Suite *suite_check_rules(void)
 
 	tcase_add_loop_test(tc, complaints_name_their_line, 0,
 			    (int)(sizeof(cases) / sizeof(cases[0])));
+	tcase_add_test(tc, rules_that_make_the_same_are_pointed_out);
 	tcase_add_loop_test(tc, built_in_tables_are_right, 0,
 			    (int)builtin_ntables);
 	suite_add_tcase(s, tc);
