@@ -6,7 +6,7 @@ from functools import partial
 import numpy as np
 
 from case import broken, case, new, one_way, refused
-from older import BLOOM, H, N, P, V, blocks, fused
+from older import BLOOM, H, N, P, V, blocks, counted, fused
 from sides import Sides
 
 # MindSpore's names of GPT-2 today, and in MindFormers r0.3.
@@ -61,6 +61,7 @@ def gpt2_cases():
     m = gpt2("", CLASSIC, 30)
     refused("gpt2-wide", config, None, m.hf, "ms", "gpt2")
     case("gpt2-inner", {**config, "n_inner": 30}, None, m.hf, m.ms)
+    counted("gpt2", {**config, "n_inner": 30}, m)
 
 
 def bloom(f, bias):

@@ -5,7 +5,7 @@ from functools import partial
 
 import numpy as np
 
-from case import case, interleaved, new, one_way, refused
+from case import case, interleaved, new, one_way, refused, without
 from sides import Sides
 
 H, N, V, P = 12, 3, 9, 5
@@ -95,6 +95,16 @@ def codegeex_cases():
         refused(f"codegeex-holed-{side}", None, None, holed, side, "codegeex")
 
 
+def counted(name, config, m):
+    """The option of that name: how many there are, as config.json says."""
+    silent = without(config, "n_layer")
+    one_way(f"{name}-layers", silent, "layers=2", m.hf, m.ms, "ms")
+    for n in (1, 3):
+        refused(f"{name}-layers-{n}", config, f"layers={n}", m.hf, "ms", name)
+        refused(f"{name}-n-layer-{n}", {**config, "n_layer": n}, None, m.hf,
+                "ms", name)
+
+
 def wizardcoder_cases():
     m = Sides()
 
@@ -116,6 +126,7 @@ def wizardcoder_cases():
     config = dict(model_type="gpt_bigcode", n_embd=H, n_head=N, n_layer=2,
                   n_positions=P, vocab_size=V, multi_query=True)
     case("wizardcoder", config, None, m.hf, m.ms)
+    counted("wizardcoder", config, m)
     masks = {"transformer.bias": new(1, P, P)}
     for i in range(2):
         masks[f"transformer.h.{i}.attn.bias"] = new(1, 1, P, P)
