@@ -43,7 +43,7 @@ enum pvalue_type {
 /* A class or a function, by its name only. */
 struct pglobal {
 	struct str module, name;
-	uint8_t call;  /* what calling it gives: an enum of pickle_call.c */
+	uint8_t call;  /* what calling it gives: an enum of pickle_priv.h */
 	uint8_t dtype; /* of a storage class or a torch.dtype */
 };
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * The parts of the pickle machine: pickle.c runs the opcodes, pickle_value.c
- * makes values and keeps the stack and the memo, pickle_call.c knows what the
- * callables return.
+ * makes values and keeps the stack and the memo, pickle_global.c knows what the
+ * globals are, pickle_call.c what the callables return.
  */
 #ifndef WC_FORMATS_PICKLE_PRIV_H
 #define WC_FORMATS_PICKLE_PRIV_H
@@ -108,10 +108,29 @@ int op_counted_str(struct vm *vm, unsigned width);
 int op_counted_bytes(struct vm *vm, unsigned width);
 int op_text_str(struct vm *vm, unsigned is_unicode);
 
-/* ---- pickle_call.c ---- */
+/* ---- pickle_global.c ---- */
+
+/* What calling a global gives. */
+enum call {
+	CALL_OPAQUE, /* not known: its result is opaque */
+	CALL_HARM,   /* nothing but harm: refused */
+	CALL_DICT,
+	CALL_DEFAULTDICT,
+	CALL_SIZE,
+	CALL_STORAGE, /* a storage class: only a name in persistent ids */
+	CALL_UNTYPED,
+	CALL_DTYPE,    /* torch.float32: no callable */
+	CALL_TENSOR,   /* _rebuild_tensor: storage, off, size, stride */
+	CALL_TENSOR3,  /* the same, an own dtype as 7th */
+	CALL_FIRST,    /* a Parameter: the tensor is the first argument */
+	CALL_SUBCLASS, /* function, class, arguments, state */
+	CALL_ODD,      /* a tensor without plain data */
+};
 
 /* Find out what a global is. */
 void global_classify(struct pglobal *g);
+
+/* ---- pickle_call.c ---- */
 
 /* callable(*args), by an allow-list; NULL with the sentence said. */
 struct pvalue *vm_call(struct vm *vm, struct pvalue *callable,
