@@ -190,21 +190,6 @@ static int op_get(struct vm *vm, unsigned width)
 
 /* ---- globals and calls ---- */
 
-static struct pvalue *make_global(struct vm *vm, struct str module,
-				  struct str name)
-{
-	struct pglobal *g = vm_alloc(vm, sizeof(*g));
-	struct pvalue *v = g ? vm_value(vm, PV_GLOBAL) : NULL;
-
-	if (!v)
-		return NULL;
-	g->module = module;
-	g->name = name;
-	global_classify(g);
-	v->global = g;
-	return v;
-}
-
 /* GLOBAL and the class of INST: two lines. */
 static struct pvalue *take_global(struct vm *vm)
 {
@@ -212,7 +197,7 @@ static struct pvalue *take_global(struct vm *vm)
 
 	if (vm_take_line(vm, &module) || vm_take_line(vm, &name))
 		return NULL;
-	return make_global(vm, module, name);
+	return vm_global(vm, module, name);
 }
 
 static int op_global(struct vm *vm, unsigned arg)
@@ -231,7 +216,7 @@ static int op_stack_global(struct vm *vm, unsigned arg)
 		return -EINVAL;
 	if (name->type != PV_STR || module->type != PV_STR)
 		return REFUSE(vm, "%s", "the name of a global is no string");
-	return vm_push(vm, make_global(vm, module->s, name->s));
+	return vm_push(vm, vm_global(vm, module->s, name->s));
 }
 
 static int op_reduce(struct vm *vm, unsigned arg)

@@ -237,6 +237,33 @@ static struct pvalue *make_opaque(struct vm *vm, const struct pglobal *g,
 	return v;
 }
 
+/*
+ * getattr(class, name): the class of that name inside it, which protocol 4
+ * names at once. Of anything else it is a method: opaque.
+ */
+static struct pvalue *get_attribute(struct vm *vm, const struct pglobal *g,
+				    const struct pvalue *args)
+{
+	const struct pglobal *of;
+	struct str name;
+	char *text;
+	size_t n;
+
+	if (args->seq.n < 2 || args->seq.v[0]->type != PV_GLOBAL ||
+	    args->seq.v[1]->type != PV_STR)
+		return make_opaque(vm, g, true);
+	of = args->seq.v[0]->global;
+	name = args->seq.v[1]->s;
+	n = of->name.n + 1 + name.n;
+	text = vm_alloc(vm, n);
+	if (!text)
+		return NULL;
+	memcpy(text, of->name.p, of->name.n);
+	text[of->name.n] = '.';
+	memcpy(text + of->name.n + 1, name.p, name.n);
+	return vm_global(vm, of->module, (struct str){text, n});
+}
+
 static struct pvalue *refuse_call(struct vm *vm, const struct pglobal *g)
 {
 	REFUSE(vm,
@@ -268,6 +295,8 @@ static struct pvalue *call_global(struct vm *vm, const struct pglobal *g,
 		return make_tensor(vm, args, true);
 	case CALL_FIRST:
 		return make_first(vm, args);
+	case CALL_GETATTR:
+		return get_attribute(vm, g, args);
 	case CALL_ODD:
 		return make_odd(vm, "sparse, quantized, on no device or "
 				    "otherwise without plain data");

@@ -15,6 +15,8 @@ static const struct known {
 	{"collections", "defaultdict", CALL_DEFAULTDICT, NO_DTYPE},
 	{"builtins", "dict", CALL_DICT, NO_DTYPE},
 	{"__builtin__", "dict", CALL_DICT, NO_DTYPE},
+	{"builtins", "getattr", CALL_GETATTR, NO_DTYPE},
+	{"__builtin__", "getattr", CALL_GETATTR, NO_DTYPE},
 	{"torch", "Size", CALL_SIZE, NO_DTYPE},
 	{"torch._utils", "_rebuild_tensor", CALL_TENSOR, NO_DTYPE},
 	{"torch._utils", "_rebuild_tensor_v2", CALL_TENSOR, NO_DTYPE},
@@ -94,25 +96,13 @@ static const char *const harmful[] = {
 
 /* What those packages have that is harmless, and found beside weights. */
 static const char *const harmless[] = {
-	"set",
-	"frozenset",
-	"list",
-	"tuple",
-	"bytearray",
-	"bytes",
-	"float",
-	"complex",
-	"int",
-	"long",
-	"str",
-	"unicode",
-	"bool",
-	"slice",
-	"range",
-	"xrange",
-	"object",
-	"getattr",
-	"SimpleNamespace", /* types */
+	"set",	      "frozenset", "list",  "tuple",
+	"bytearray",  "bytes",	   "float", "complex",
+	"int",	      "long",	   "str",   "unicode",
+	"bool",	      "slice",	   "range", "xrange",
+	"object",     "type",	   "iter",  "SimpleNamespace", /* types */
+	"itemgetter",					       /* operator */
+	"attrgetter", "Signals",			       /* signal */
 };
 
 /* The first component of a dotted name. */
@@ -140,7 +130,19 @@ static bool is_odd_rebuild(const struct pglobal *g)
 	       str_starts(g->name, str_of("_rebuild"));
 }
 
-void global_classify(struct pglobal *g)
+/* Of such a package, or of one that another has imported: "os.system". */
+static bool is_harmful(const struct pglobal *g)
+{
+	struct str first = package_of(g->name);
+
+	if (first.n < g->name.n && IS_ONE_OF(first, harmful))
+		return true;
+	return IS_ONE_OF(package_of(g->module), harmful) &&
+	       !IS_ONE_OF(g->name, harmless);
+}
+
+/* Find out what a global is. */
+static void classify(struct pglobal *g)
 {
 	/* Before 1.0 storages were of the device they were on. */
 	struct str module = str_is(g->module, "torch.cuda") ? str_of("torch")
@@ -158,7 +160,20 @@ void global_classify(struct pglobal *g)
 	g->call = CALL_OPAQUE;
 	if (is_odd_rebuild(g))
 		g->call = CALL_ODD;
-	else if (IS_ONE_OF(package_of(module), harmful) &&
-		 !IS_ONE_OF(g->name, harmless))
+	else if (is_harmful(g))
 		g->call = CALL_HARM;
+}
+
+struct pvalue *vm_global(struct vm *vm, struct str module, struct str name)
+{
+	struct pglobal *g = vm_alloc(vm, sizeof(*g));
+	struct pvalue *v = g ? vm_value(vm, PV_GLOBAL) : NULL;
+
+	if (!v)
+		return NULL;
+	g->module = module;
+	g->name = name;
+	classify(g);
+	v->global = g;
+	return v;
 }

@@ -125,10 +125,11 @@ enum call {
 	CALL_FIRST,    /* a Parameter: the tensor is the first argument */
 	CALL_SUBCLASS, /* function, class, arguments, state */
 	CALL_ODD,      /* a tensor without plain data */
+	CALL_GETATTR,  /* how protocols below 4 name a class in a class */
 };
 
-/* Find out what a global is. */
-void global_classify(struct pglobal *g);
+/* A class or a function by its name, with what it is. */
+struct pvalue *vm_global(struct vm *vm, struct str module, struct str name);
 
 /* ---- pickle_call.c ---- */
 

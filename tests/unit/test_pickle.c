@@ -182,6 +182,15 @@ static const struct vector {
 	{BYTES("cfoo\nBar\n)\x81(K\1K\2u."), "<foo.Bar>"},
 	{BYTES("cfoo\nBar\n)\x81K\1a."), "<foo.Bar>"},
 	{BYTES("c__builtin__\nset\n]\x85R."), "<__builtin__.set()>"},
+	/* type(None), as a setting may be */
+	{BYTES("c__builtin__\ntype\nN\x85R."), "<__builtin__.type()>"},
+	/* a class inside a class, a method of an object */
+	{BYTES("c__builtin__\ngetattr\ncfoo\nBar\nX\3\0\0\0Baz\x86R."),
+	 "foo.Bar.Baz"},
+	{BYTES("c__builtin__\ngetattr\ncfoo\nBar\nX\3\0\0\0Baz\x86R)\x81."),
+	 "<foo.Bar.Baz>"},
+	{BYTES("c__builtin__\ngetattr\ncfoo\nBar\n)\x81X\1\0\0\0a\x86R."),
+	 "<__builtin__.getattr()>"},
 	{BYTES("ccollections\nOrderedDict\n)R}b."), "{}"},
 	{BYTES("ccollections\nOrderedDict\n]](K\1K\2ea\x85R."), "{1 2}"},
 	{BYTES("ccollections\nCounter\n}K\1K\2s\x85R."), "{1 2}"},
@@ -276,6 +285,11 @@ static const struct vector bad[] = {
 	 "wants to call torch.FloatStorage"},
 	{BYTES("K\1)R."), "an object that it makes itself"},
 	{BYTES("cfoo\nBar\n)R)R."), "an object that it makes itself"},
+	{BYTES("c__builtin__\ngetattr\ncos\npath\nX\4\0\0\0join\x86R)R."),
+	 "wants to call os.path.join"},
+	{BYTES("cfoo\nos.system\n)R."), "wants to call foo.os.system"},
+	{BYTES("c__builtin__\ngetattr\ncfoo\nBar\n)\x81X\1\0\0\0a\x86R)R."),
+	 "an object that it makes itself"},
 	{BYTES("cfoo\nBar\nK\1R."), "no arguments"},
 	{BYTES("(o."), "without a class"},
 	/* tensors */
