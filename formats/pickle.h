@@ -59,7 +59,8 @@ struct pstorage {
 
 struct ptensor {
 	const struct pstorage *storage;
-	const char *odd; /* why it cannot be shown, or NULL: all is checked */
+	const char *odd; /* "sparse: save ...", why it cannot be shown and what
+			    would do; NULL: all is checked */
 	uint64_t off;	 /* elements */
 	const uint64_t *dims, *strides; /* [ndim] elements */
 	uint8_t ndim, dtype;

@@ -126,8 +126,10 @@ static const char *odd_metadata(const struct pvalue *args, size_t i)
 		const struct pvalue *v = pickle_get(dict, str_of(bits[k]));
 
 		if (v && v->type == PV_BOOL && v->i)
-			return k ? "a lazily negated view"
-				 : "a lazily conjugated view";
+			return k ? "a lazily negated view: save its "
+				   "resolve_neg() instead"
+				 : "a lazily conjugated view: save its "
+				   "resolve_conj() instead";
 	}
 	return NULL;
 }
@@ -151,6 +153,33 @@ static struct pvalue *make_odd(struct vm *vm, const char *why)
 	return wrap_tensor(vm, t);
 }
 
+/* What a function makes that is no plain tensor, and what would be one. */
+static const char *odd_kind(struct str function)
+{
+	static const struct {
+		const char *begin, *odd;
+	} kinds[] = {
+		{"_rebuild_qtensor",
+		 "quantized: save its dequantize() instead"},
+		{"_rebuild_sparse", "sparse: save its to_dense() instead"},
+		{"_rebuild_nested", "nested: save its unbind() instead"},
+		{"_rebuild_meta",
+		 "on the meta device, without data: load the weights, and save "
+		 "it again"},
+		{"_rebuild_wrapper_subclass",
+		 "spread over several processes, or otherwise wrapped "
+		 "(DTensor, "
+		 "ShardedTensor): save its full_tensor(), or a full "
+		 "state_dict, "
+		 "instead"},
+	};
+
+	for (size_t i = 0; i < sizeof(kinds) / sizeof(kinds[0]); i++)
+		if (str_starts(function, str_of(kinds[i].begin)))
+			return kinds[i].odd;
+	return "without plain data: save it as an ordinary tensor instead";
+}
+
 /* storage, offset, size, stride, requires_grad, hooks[, dtype], metadata */
 static struct pvalue *make_tensor(struct vm *vm, const struct pvalue *args,
 				  bool has_dtype)
@@ -171,7 +200,8 @@ static struct pvalue *make_tensor(struct vm *vm, const struct pvalue *args,
 	t->odd = odd_metadata(args, has_dtype ? 7 : 6);
 	t->dtype = dtype ? dtype->global->dtype : t->storage->dtype;
 	if (dtype && dtype->global->call != CALL_DTYPE)
-		t->odd = "of a type that is not supported";
+		t->odd = "of a type that is not supported: save it as "
+			 "another";
 	if (!t->odd && check_tensor(vm, t))
 		return NULL;
 	return wrap_tensor(vm, t);
@@ -182,7 +212,8 @@ static struct pvalue *make_first(struct vm *vm, const struct pvalue *args)
 {
 	if (args->seq.n > 0 && args->seq.v[0]->type == PV_TENSOR)
 		return args->seq.v[0];
-	return make_odd(vm, "a Parameter of what is no plain tensor");
+	return make_odd(vm, "a Parameter of what is no plain tensor: save its "
+			    "data instead");
 }
 
 /* ---- dictionaries ---- */
@@ -298,8 +329,7 @@ static struct pvalue *call_global(struct vm *vm, const struct pglobal *g,
 	case CALL_GETATTR:
 		return get_attribute(vm, g, args);
 	case CALL_ODD:
-		return make_odd(vm, "sparse, quantized, on no device or "
-				    "otherwise without plain data");
+		return make_odd(vm, odd_kind(g->name));
 	case CALL_SUBCLASS: /* see vm_call */
 	case CALL_STORAGE:
 	case CALL_UNTYPED:
@@ -343,7 +373,8 @@ struct pvalue *vm_call(struct vm *vm, struct pvalue *callable,
 	}
 	(void)open_subclass(&f, &a);
 	if (f->global->call == CALL_SUBCLASS)
-		return make_odd(vm, "of a class of its own");
+		return make_odd(vm, "of a class of its own: save a plain "
+				    "tensor instead");
 	return call_global(vm, f->global, a);
 }
 

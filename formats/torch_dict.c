@@ -183,10 +183,8 @@ static int add_entry(struct walk *w, const struct ptensor *t)
 		return REFUSE_FILE(f, "the tensor name \"%.*s\" is no UTF-8",
 				   STR_ARG(name));
 	if (t->odd)
-		return REFUSE_FILE(f,
-				   "tensor \"%.*s\" is %s, which is not "
-				   "supported",
-				   STR_ARG(name), t->odd);
+		return REFUSE_FILE(f, "tensor \"%.*s\" is %s", STR_ARG(name),
+				   t->odd);
 	if (f->n == f->cap && grow_entries(f))
 		return -ENOMEM;
 	name = arena_str(&f->set->arena, name);

@@ -55,6 +55,12 @@ names --key=nothing $corpus/nested.pt >"$tmp/out"
 equal '--key=PATH: the keys there are' 1 \
 	"$(grep -c '"nothing"; .* model, optimizer$' "$tmp/err")"
 
+for what in quantized:dequantize sparse:to_dense meta:load; do
+	"$WCONV" list --to=raw $corpus/${what%:*}.pt 2>"$tmp/err"
+	equal "a ${what%:*} tensor: what to save instead" '2 1' \
+		"$? $(grep -c "tensor \".*${what%:*}.*: .*${what#*:}" "$tmp/err")"
+done
+
 # ---- recipes
 cat >"$tmp/rules.json" <<'END'
 {"model": "prefixed", "detect": ["architectures == 'none'"],
