@@ -13,6 +13,7 @@
 #include <inttypes.h>
 #include <stdlib.h>
 
+#include "formats/name_list.h"
 #include "formats/torch_priv.h"
 
 /* Steps and bytes of names. 100,000 tensors take some 20 million. */
@@ -35,7 +36,8 @@ struct walk {
 	size_t n, cap;
 	struct strbuf name;
 	uint64_t budget;
-	size_t nskipped; /* tensors under keys that make no name */
+	size_t nskipped;	  /* tensors under keys that make no name */
+	struct name_list objects; /* beside the tensors */
 };
 
 static int push_frame(struct walk *w, struct pvalue *v, uint8_t mark)
@@ -204,6 +206,21 @@ static int refuse_cycle(struct walk *w, const struct pvalue *v, uint32_t i)
 			   STR_ARG(strbuf_str(&w->name)));
 }
 
+/* Child i is no data that can be read, as an array of numpy is none. */
+static void list_object(struct walk *w, const struct pvalue *v, uint32_t i)
+{
+	const struct pglobal *class = child_of(v, i)->global;
+
+	if (w->objects.n >= NAME_LIST_SHOWN) {
+		w->objects.n++;
+		return;
+	}
+	(void)add_part(w, v, i);
+	strbuf_addf(&w->name, " (%.*s.%.*s)", STR_ARG(class->module),
+		    STR_ARG(class->name));
+	name_list_add(&w->objects, strbuf_str(&w->name));
+}
+
 /* Take child i of the container on top. */
 static int visit(struct walk *w, struct pvalue *v, uint32_t i)
 {
@@ -211,6 +228,8 @@ static int visit(struct walk *w, struct pvalue *v, uint32_t i)
 
 	if (is_container(c) && c->mark == MARK_ON_PATH)
 		return refuse_cycle(w, v, i);
+	if (is_object(c))
+		list_object(w, v, i);
 	if (!holds(c))
 		return 0;
 	if (spend(w, PART_COST))
@@ -291,6 +310,13 @@ static int select_from(struct walk *w, struct pvalue *root)
 		return rc;
 	if (f->n == 0 && !(root->type == PV_DICT && root->seq.n == 0))
 		return torch_refuse_empty(f, root);
+	if (w->objects.n > 0) {
+		strbuf_addf(f->notes,
+			    "%s: objects among the weights that are no tensors "
+			    "are left out: ",
+			    f->s->path);
+		name_list_note(&w->objects, f->notes);
+	}
 	if (w->nskipped > 0)
 		strbuf_addf(f->notes,
 			    "%s: %zu keys that are no text hold tensors, which "
@@ -301,13 +327,19 @@ static int select_from(struct walk *w, struct pvalue *root)
 
 int torch_select(struct torch_file *f)
 {
-	struct walk w = {.f = f, .name = STRBUF_INIT, .budget = WALK_BUDGET};
+	struct walk w = {
+		.f = f,
+		.name = STRBUF_INIT,
+		.budget = WALK_BUDGET,
+		.objects = NAME_LIST_INIT,
+	};
 	int rc = select_from(&w, f->pickle.top);
 
 	if (!rc && !takes_all(f) && !f->opt->keep_prefix)
 		while (strip_prefix(f, str_of("module.")) ||
 		       strip_prefix(f, str_of("_orig_mod.")))
 			;
+	name_list_release(&w.objects);
 	strbuf_release(&w.name);
 	free(w.stack);
 	return rc;

@@ -65,6 +65,13 @@ static inline bool holds(const struct pvalue *v)
 	       (is_container(v) && v->mark == MARK_HOLDS);
 }
 
+/* Whether it is of a class, not a number, a text or a set of such. */
+static inline bool is_object(const struct pvalue *v)
+{
+	return v->type == PV_OPAQUE && !str_is(v->global->module, "builtins") &&
+	       !str_is(v->global->module, "__builtin__");
+}
+
 /*
  * From *root, which is marked, to what holds the weights: by --key, or by the
  * usual keys. torch_where.c.

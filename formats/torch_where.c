@@ -13,6 +13,9 @@
 #include "formats/name_list.h"
 #include "formats/torch_priv.h"
 
+/* Of a dictionary without tensors, for a sentence. */
+#define OBJECTS_LOOKED_AT 100
+
 /* ---- what a key stands for ---- */
 
 enum role { ROLE_OTHER, ROLE_WEIGHTS, ROLE_AVERAGE, ROLE_TRAINING };
@@ -124,8 +127,7 @@ static const struct pvalue *find_object(const struct pvalue *dict,
 		*key = key_text(dict->seq.v[2 * i]);
 		role = role_of_key(*key);
 		if ((role == ROLE_WEIGHTS || role == ROLE_AVERAGE) &&
-		    v->type == PV_OPAQUE &&
-		    !str_is(v->global->module, "builtins"))
+		    is_object(v))
 			return v;
 	}
 	return NULL;
@@ -310,6 +312,51 @@ int torch_find_weights(struct torch_file *f, struct pvalue **root)
 
 /* ---- nothing ---- */
 
+/* The objects of a dictionary, under their keys with a prefix. */
+static void list_objects(const struct pvalue *dict, struct str prefix,
+			 struct name_list *list)
+{
+	struct strbuf name = STRBUF_INIT;
+
+	for (uint32_t i = 0; i < nchildren(dict) && i < OBJECTS_LOOKED_AT;
+	     i++) {
+		const struct pvalue *v = child_of(dict, i);
+
+		if (!is_object(v))
+			continue;
+		strbuf_reset(&name);
+		strbuf_addf(&name, "%.*s%s%.*s (%.*s.%.*s)", STR_ARG(prefix),
+			    prefix.n ? "." : "",
+			    STR_ARG(key_text(dict->seq.v[2 * i])),
+			    STR_ARG(v->global->module),
+			    STR_ARG(v->global->name));
+		name_list_add(list, strbuf_str(&name));
+	}
+	strbuf_release(&name);
+}
+
+/* No tensors, but arrays of numpy, perhaps, in it or one level below. */
+static int refuse_objects(struct torch_file *f, const struct pvalue *dict)
+{
+	struct name_list list = NAME_LIST_INIT;
+	int rc;
+
+	list_objects(dict, str_of(""), &list);
+	for (uint32_t i = 0; i < nchildren(dict) && i < OBJECTS_LOOKED_AT; i++)
+		if (child_of(dict, i)->type == PV_DICT)
+			list_objects(child_of(dict, i),
+				     key_text(dict->seq.v[2 * i]), &list);
+	if (list.n == 0)
+		rc = REFUSE_FILE(f, "%s", "it holds no tensors");
+	else
+		rc = REFUSE_FILE(f,
+				 "it holds no tensors, but objects: %s; save "
+				 "arrays as tensors, or as .npy files",
+				 name_list_text(&list));
+	name_list_release(&list);
+	return rc;
+}
+
 int torch_refuse_empty(struct torch_file *f, const struct pvalue *root)
 {
 	const struct pvalue *object;
@@ -333,6 +380,8 @@ int torch_refuse_empty(struct torch_file *f, const struct pvalue *root)
 	object = find_object(root, &key);
 	if (object)
 		return refuse_object(f, key, object);
+	if (root->type == PV_DICT)
+		return refuse_objects(f, root);
 	return REFUSE_FILE(f, "it holds %s",
 			   root->type == PV_TENSOR
 				   ? "a single tensor without a name, no "

@@ -206,6 +206,9 @@ static const struct object unreadable[] = {
 	{"{a:N}", NULL, "no tensors"},
 	{"N", NULL, "no tensors"},
 	/* a class in place of the weights */
+	{"{a:O b:N}", NULL, "objects: a (argparse.Namespace)"},
+	{"{model:{a:N b:O c:O}}", NULL,
+	 "objects: model.b (argparse.Namespace), model.c (argparse"},
 	{"{epoch:N model:O}", NULL,
 	 "under \"model\" it holds an object of argp"},
 	{"{model:O optimizer:{a:T}}", NULL, "state_dict() instead"},
@@ -261,8 +264,14 @@ START_TEST(what_is_left_out_is_told)
 	ck_assert_ptr_nonnull(strstr(x.notes.p, "\"model\" are shown"));
 	ck_assert_ptr_nonnull(strstr(x.notes.p, "model, ema, optim"));
 	ck_assert_ptr_nonnull(strstr(x.notes.p, "\"module.\""));
-	read_notation("{model:{a:T} epoch:N}", NULL);
+	read_notation("{model:{a:T} epoch:N args:O}", NULL);
 	ck_assert_uint_eq(x.notes.len, 0);
+	read_notation("{model:{a:T b:O c:N d:[T O]}}", NULL);
+	ck_assert_ptr_nonnull(strstr(x.notes.p,
+				     "objects among the weights that are no "
+				     "tensors are left out: "
+				     "b (argparse.Namespace), "
+				     "d.1 (argparse.Namespace)\n"));
 }
 END_TEST
 
