@@ -89,14 +89,28 @@ static const struct keep *find_keep(const struct plan_builder *b,
 	return NULL;
 }
 
-/* The type of a float that a rule makes of source, under that name. */
+/* What the template has under that name, if it can be made of type. */
+static enum dtype type_of_template(const struct plan_builder *b,
+				   struct str name, enum dtype type)
+{
+	const struct tensor *t =
+		b->scope->template ? tensor_set_find(b->scope->template, name)
+				   : NULL;
+
+	return t && cast_supported(type, t->dtype) ? t->dtype : type;
+}
+
+/*
+ * The type of a float that a rule makes of source, under that name: --dtype's
+ * or the table's, else the template's, else its own.
+ */
 static enum dtype type_wanted(const struct plan_builder *b, struct str name,
 			      const struct tensor *source, enum dtype type)
 {
 	const struct keep *keep;
 
 	if (!b->o->cast)
-		return type;
+		return type_of_template(b, name, type);
 	keep = find_keep(b, name, 1 - b->scope->from);
 	if (!keep)
 		keep = find_keep(b, source->name, b->scope->from);

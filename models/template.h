@@ -2,8 +2,8 @@
 /*
  * A template: a checkpoint of the side that is made. Its names and shapes say
  * what is wanted, where names alone do not decide what a tensor is called or
- * which of two shapes it has; its order is that of the targets. Its values and
- * types say nothing.
+ * which of two shapes it has; its order is that of the targets, and so are its
+ * floating types, unless --dtype tells (plan_target.c). Its values say nothing.
  */
 #ifndef WC_MODELS_TEMPLATE_H
 #define WC_MODELS_TEMPLATE_H

@@ -102,7 +102,8 @@ static void add_target(const struct view *v, struct strbuf *sb)
 		    v->nshards == 1 ? "" : "s");
 	if (ncast)
 		strbuf_addf(sb, "; %zu are cast to %s", ncast,
-			    view_dtype_word(v, v->opt.dtype));
+			    v->opt.cast ? view_dtype_word(v, v->opt.dtype)
+					: "the template's types");
 	strbuf_addc(sb, '\n');
 }
 

@@ -75,6 +75,19 @@ refused 4 'backbone.norm.gamma: \[12\] in the source, \[10\] in the template' \
 	'a template of the side that is read is held against it' \
 	"$one" --map=$case/map.json $other/ms
 
+# ---- types
+"$WCONV" convert --quiet --dtype=fp16 "$one" --map=$case/map.json $pth \
+	"$tmp/half.ckpt"
+half="--template=$tmp/half.ckpt"
+equal 'floats get the types of the template' \
+	"$("$WCONV" hash --dtype=fp16 "$one" --map=$case/map.json $pth)" \
+	"$("$WCONV" hash "$half" --map=$case/map.json $pth)"
+equal 'and the report says so' 1 \
+	"$("$WCONV" cat "$half" --map=$case/map.json $pth .wconvfs/report.txt |
+		grep -c "; 43 are cast to the template's types")"
+equal 'unless --dtype tells' "$(sort $case/ms.tsv)" \
+	"$("$WCONV" hash --dtype=fp32 "$half" --map=$case/map.json $pth | sort)"
+
 # ---- the words of a rule that the template chooses between
 nn=tests/golden/nn-template
 equal 'a template decides what an embedding is' lookup.embedding_table \
