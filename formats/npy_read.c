@@ -26,6 +26,7 @@ struct header {
 	struct error *err;
 	struct cursor c;
 	struct str descr;
+	bool structured; /* descr is a list of fields */
 	bool fortran;
 	uint64_t dims[TENSOR_MAX_NDIM];
 	unsigned ndim;
@@ -117,7 +118,8 @@ static bool take_pair(struct header *h)
 		return false;
 	if (str_is(key, "descr")) {
 		bit = 1;
-		ok = take_string(h, &h->descr);
+		h->structured = skip_to(h, '[');
+		ok = !h->structured && take_string(h, &h->descr);
 	} else if (str_is(key, "fortran_order")) {
 		bit = 2;
 		h->fortran = take_word(h, "True");
@@ -139,6 +141,10 @@ static int parse_literal(struct header *h)
 		ok = take_pair(h) &&
 		     (skip_to(h, ',') || cursor_peek(&h->c) == '}');
 	(void)skip_to(h, -2);
+	if (h->structured)
+		return REFUSE(h, "%s",
+			      "its elements have several fields: save an array "
+			      "of each");
 	if (!ok || cursor_left(&h->c) > 0 || h->have != 7)
 		return refuse_header(h);
 	return 0;
@@ -191,7 +197,8 @@ static int find_dtype(struct header *h, enum dtype void2, enum dtype *out)
 	if (d.n > 1 && d.p[0] == '>')
 		return REFUSE(h,
 			      "its elements are big-endian (\"%.*s\"), which "
-			      "is not supported",
+			      "is not supported: save a.astype(a.dtype"
+			      ".newbyteorder('<'))",
 			      STR_ARG(d));
 	if (str_is(kind, "V2") && void2 != DT_COUNT) {
 		*out = void2;

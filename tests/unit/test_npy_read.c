@@ -129,7 +129,7 @@ START_TEST(refusals)
 	refused("{'x': 1}", 0, "malformed");
 	refused("{'descr': [('a', '<f4')], 'fortran_order': False, "
 		"'shape': (1,)}",
-		4, "malformed");
+		4, "several fields");
 	refused(HEADER("<f4", "False", "(-1,)"), 4, "malformed");
 	refused(HEADER("<f4", "False", "(1 2)"), 8, "malformed");
 	refused(HEADER("<f4", "Perhaps", "(1,)"), 4, "malformed");
