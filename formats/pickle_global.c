@@ -130,13 +130,17 @@ static bool is_odd_rebuild(const struct pglobal *g)
 	       str_starts(g->name, str_of("_rebuild"));
 }
 
-/* Of such a package, or of one that another has imported: "os.system". */
+/* Of such a package, or of one that another has imported: "a.os.system". */
 static bool is_harmful(const struct pglobal *g)
 {
-	struct str first = package_of(g->name);
+	struct str rest = g->name, first = package_of(rest);
 
-	if (first.n < g->name.n && IS_ONE_OF(first, harmful))
-		return true;
+	for (; first.n < rest.n; first = package_of(rest)) {
+		if (IS_ONE_OF(first, harmful))
+			return true;
+		rest.p += first.n + 1;
+		rest.n -= first.n + 1;
+	}
 	return IS_ONE_OF(package_of(g->module), harmful) &&
 	       !IS_ONE_OF(g->name, harmless);
 }

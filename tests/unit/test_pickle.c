@@ -288,6 +288,7 @@ static const struct vector bad[] = {
 	{BYTES("c__builtin__\ngetattr\ncos\npath\nX\4\0\0\0join\x86R)R."),
 	 "wants to call os.path.join"},
 	{BYTES("cfoo\nos.system\n)R."), "wants to call foo.os.system"},
+	{BYTES("cfoo\na.os.b\n)R."), "wants to call foo.a.os.b"},
 	{BYTES("c__builtin__\ngetattr\ncfoo\nBar\n)\x81X\1\0\0\0a\x86R)R."),
 	 "an object that it makes itself"},
 	{BYTES("cfoo\nBar\nK\1R."), "no arguments"},
