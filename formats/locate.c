@@ -231,7 +231,7 @@ static bool is_training_file(const char *name)
 	for (size_t i = 0; i < sizeof(stems) / sizeof(stems[0]); i++)
 		if (str_starts(str_of(name), str_of(stems[i])))
 			return true;
-	return false;
+	return has_suffix(name, "_optim_states.pt"); /* DeepSpeed */
 }
 
 bool location_candidate(const char *name, const char *suffix)

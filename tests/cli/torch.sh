@@ -75,6 +75,14 @@ equal 'a stride of 0 costs nothing: 4 TiB of one number' '0000803f0000803f' \
 	"$("$WCONV" cat --to=raw --range=2199023255680:8 \
 		$corpus/expand_4tib.pt params/a.npy | od -An -tx1 | tr -d ' \n')"
 
+# ---- directories of trainers
+mkdir "$tmp/deepspeed"
+cp $corpus/nested.pt "$tmp/deepspeed/mp_rank_00_model_states.pt"
+cp $corpus/plain.pt \
+	"$tmp/deepspeed/zero_pp_rank_0_mp_rank_00_optim_states.pt"
+equal "DeepSpeed's state of training is left out" "$model" \
+	"$(names "$tmp/deepspeed")"
+
 # ---- arrays
 mkdir "$tmp/arrays"
 for p in w v; do
