@@ -31,6 +31,9 @@
 #define GRAPH                                                                  \
 	"is a compiled graph, not a checkpoint: use the checkpoint that it "   \
 	"was made from"
+#define DISTRIBUTED                                                            \
+	"is a piece of torch.distributed.checkpoint: python -m "               \
+	"torch.distributed.checkpoint.format_utils dcp_to_torch joins them"
 #define NPZ                                                                    \
 	"is an archive of NumPy, which is not read: unpack it to a directory " \
 	"of .npy files"
@@ -63,6 +66,7 @@ static const struct {
 	{".mindir", GRAPH},
 	{".tflite", GRAPH},
 	{".npz", NPZ},
+	{".distcp", DISTRIBUTED},
 	{".incomplete", UNFINISHED},
 	{".part", UNFINISHED},
 	{".aria2", UNFINISHED},

@@ -76,12 +76,16 @@ equal 'a stride of 0 costs nothing: 4 TiB of one number' '0000803f0000803f' \
 		$corpus/expand_4tib.pt params/a.npy | od -An -tx1 | tr -d ' \n')"
 
 # ---- directories of trainers
-mkdir "$tmp/deepspeed"
+mkdir "$tmp/deepspeed" "$tmp/dcp"
 cp $corpus/nested.pt "$tmp/deepspeed/mp_rank_00_model_states.pt"
 cp $corpus/plain.pt \
 	"$tmp/deepspeed/zero_pp_rank_0_mp_rank_00_optim_states.pt"
 equal "DeepSpeed's state of training is left out" "$model" \
 	"$(names "$tmp/deepspeed")"
+touch "$tmp/dcp/.metadata" "$tmp/dcp/__0_0.distcp"
+"$WCONV" list "$tmp/dcp" 2>"$tmp/err"
+equal 'a distributed checkpoint: what joins it' '2 1' \
+	"$? $(grep -c 'dcp_to_torch' "$tmp/err")"
 
 # ---- arrays
 mkdir "$tmp/arrays"
