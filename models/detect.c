@@ -267,6 +267,16 @@ static int refuse_several(const struct models *m, const bool *candidate,
 	return ret;
 }
 
+/* An adapter has no config.json of its own, and few names to tell it by. */
+static int refuse_adapter(struct error *err)
+{
+	return error_set(err, ERR_MODEL,
+			 "the source is an adapter, whose rules are those of "
+			 "its base model: name that with --config=DIR "
+			 "(adapter_config.json says which it is), or the "
+			 "rules with --model");
+}
+
 static int choose_detected(const struct models *m, const struct side_query *p,
 			   const struct table **out, struct error *err)
 {
@@ -285,6 +295,8 @@ static int choose_detected(const struct models *m, const struct side_query *p,
 	}
 	if (ret < 0)
 		ret = error_nomem(err);
+	else if (n != 1 && p->adapter && !p->config)
+		ret = refuse_adapter(err);
 	else if (n == 0)
 		ret = refuse_none(m, p, err);
 	else

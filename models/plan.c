@@ -7,6 +7,7 @@
 
 #include "models/near.h"
 #include "models/plan_build.h"
+#include "models/quantized.h"
 #include "models/template.h"
 
 /*
@@ -214,25 +215,32 @@ static void describe(const struct tensor *t, struct strbuf *sb)
 	strbuf_adds(sb, "]");
 }
 
-/* Packed weights have other names and shapes than the rules are for. */
-static void add_quantized(const struct config *c, struct strbuf *out)
+/* 0: they are not what a quantizing tool made. */
+static int refuse_quantized(struct plan_builder *b, const uint32_t *v, size_t n)
 {
-	struct value how = config_get(
-		c, str_of("quantization_config.quant_method"));
+	for (size_t i = 0; i < n; i++) {
+		struct str name = b->src->v[v[i]].name;
+		const char *tool = quantized_by(name);
 
-	if (how.kind == VALUE_TEXT)
-		strbuf_addf(out,
-			    "config.json says that the weights are quantized "
-			    "by %.*s; the model that they were made of has "
-			    "them whole; ",
-			    STR_ARG(how.text));
+		if (tool)
+			return error_set(
+				b->err, ERR_MAPPING,
+				"the weights are quantized (%s: %.*s) "
+				"and no rule undoes that: use the "
+				"model as it was before, or dequantize "
+				"and save it with the tool that did it",
+				tool, STR_ARG(name));
+	}
+	return 0;
 }
 
 static int refuse_unmapped(struct plan_builder *b, const uint32_t *v, size_t n)
 {
-	struct strbuf list = STRBUF_INIT, hint = STRBUF_INIT;
-	int ret;
+	struct strbuf list = STRBUF_INIT;
+	int ret = refuse_quantized(b, v, n);
 
+	if (ret)
+		return ret;
 	for (size_t i = 0; i < n; i++) {
 		const struct tensor *t = &b->src->v[v[i]];
 
@@ -242,14 +250,12 @@ static int refuse_unmapped(struct plan_builder *b, const uint32_t *v, size_t n)
 			near_miss(b->scope, t, &list);
 		}
 	}
-	add_quantized(b->scope->config, &hint);
 	ret = error_set(b->err, ERR_MAPPING,
 			"%zu of %zu tensors have no place in the %.*s rules "
-			"(%.*s--partial passes them through as they are):%.*s",
+			"(--partial passes them through as they are):%.*s",
 			n, b->src->n, STR_ARG(b->scope->table->model),
-			STR_ARG(strbuf_str(&hint)), STR_ARG(strbuf_str(&list)));
+			STR_ARG(strbuf_str(&list)));
 	strbuf_release(&list);
-	strbuf_release(&hint);
 	return ret;
 }
 

@@ -73,6 +73,9 @@ echo >"$tmp/full/file"
 cp -r "$tmp/layers" "$tmp/behind"
 echo '{} x' >"$tmp/behind/config.json"
 make_model "$tmp/odd" model.layers.0.self_attn.oddity.weight 4 4
+for name in SCB weight.absmax weight_packed weight_scale; do
+	make_model "$tmp/$name" model.layers.0.mlp.up_proj.$name 4 4
+done
 make_model "$tmp/model"
 mkdir "$tmp/model/mnt"
 tiny ab '{"n": 2, "hidden": 4, "word": "x"}' a.0 4,2 a.1 4,2 b.0 4,2
@@ -114,6 +117,11 @@ truncate -s 40 "$tmp/cut.safetensors"
 : >"$tmp/empty.safetensors"
 : >"$tmp/empty.ckpt"
 cp $formats/torch/trunc_half.pt "$tmp/cut.pt"
+mkdir "$tmp/adapter"
+echo '{"peft_type": "LORA"}' >"$tmp/adapter/adapter_config.json"
+lora=base_model.model.model.layers.0.self_attn.q_proj.lora
+tensors "$tmp/adapter/adapter_model.safetensors" $lora\_A.weight 4,8 \
+	$lora\_B.weight 8,4
 # what lies there in place of weights
 mkdir "$tmp/lfs" "$tmp/waiting" "$tmp/parent" "$tmp/parent/below" "$tmp/gguf"
 cp "$MODEL"/*.index.json "$tmp/lfs"
