@@ -227,6 +227,18 @@ static int run(struct cli *c, struct error *err)
 			 "%s: no such command; wconv --help lists them", name);
 }
 
+/* Its options are not getopt's. */
+static int convert_weight(char **argv, struct error *err)
+{
+	for (char **arg = argv; *arg; arg++) {
+		if (strcmp(*arg, "-h") == 0 || strcmp(*arg, "--help") == 0) {
+			fputs(help, stdout);
+			return 0;
+		}
+	}
+	return cli_convert_weight(argv, err);
+}
+
 int main(int argc, char **argv)
 {
 	struct error err = ERROR_INIT;
@@ -237,7 +249,7 @@ int main(int argc, char **argv)
 	source_allow_many();
 	view_options_init(&c.opt);
 	if (argc > 1 && strcmp(argv[1], "convert_weight") == 0) {
-		ret = cli_convert_weight(argv + 2, &err);
+		ret = convert_weight(argv + 2, &err);
 	} else {
 		ret = parse(&c, argc, argv, &done, &err);
 		if (!ret && !done)

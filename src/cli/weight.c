@@ -32,7 +32,33 @@ static const char *take_value(char **argv, int *i)
 {
 	const char *eq = strchr(argv[*i], '=');
 
-	return eq ? eq + 1 : argv[*i + 1] ? argv[++*i] : NULL;
+	if (eq)
+		return eq + 1;
+	if (!argv[*i + 1] || strncmp(argv[*i + 1], "--", 2) == 0)
+		return NULL;
+	return argv[++*i];
+}
+
+/* The script's flag that begins like key, if that is one: argparse's rule. */
+static struct str whole_flag(struct str key)
+{
+	static const char *const flags[] = {
+		"model",       "reversed",	"input_path", "output_path",
+		"dtype",       "n_head",	"layers",     "hidden_size",
+		"is_pretrain", "telechat_type", "qkv_concat", "is_lora",
+	};
+	const char *found = NULL;
+
+	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
+		if (str_is(key, flags[i]))
+			return key;
+		if (!str_starts(str_of(flags[i]), key))
+			continue;
+		if (found)
+			return key;
+		found = flags[i];
+	}
+	return found ? str_of(found) : key;
 }
 
 static int take_pair(struct weight *w, struct str key, const char *value,
@@ -67,11 +93,12 @@ static int take_argument(struct weight *w, char **argv, int *i,
 			 struct error *err)
 {
 	const char *arg = argv[*i], *value;
-	struct str key = {arg + 2, strcspn(arg, "=") - 2};
+	struct str key;
 
 	if (strncmp(arg, "--", 2) != 0)
 		return error_set(err, ERR_USAGE, "%s: an option begins with --",
 				 arg);
+	key = whole_flag((struct str){arg + 2, strcspn(arg, "=") - 2});
 	if (str_is(key, "reversed"))
 		w->reversed = true;
 	else if (str_is(key, "quiet"))

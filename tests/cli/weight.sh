@@ -82,6 +82,12 @@ equal 'what the script passes over is passed over, and named' \
 	'--layers --telechat_type --config --world' \
 	"$(grep -o -- '--[a-z_]*' "$tmp/err" | tr '\n' ' ' | sed 's/ $//')"
 
+weight --mod=llama --input "$tmp/llama" --out "$tmp/short.ckpt" --dt fp16
+equal 'a flag may be cut short, as argparse allows' Float16 \
+	"$(table "$tmp/short.ckpt" | cut -f 2 | sort -u)"
+equal '--help behind other arguments shows the options' 1 \
+	"$("$WCONV" convert_weight --model llama --help | grep -c -- --input_path)"
+
 # refuses TEXT CODE WORDS ARGS...
 refuses() {
 	text=$1 code=$2 words=$3
@@ -98,6 +104,8 @@ refuses 'a type it does not know' 1 'fp32, fp16 or bf16' --model llama \
 refuses 'a model it does not know' 3 'llama' --model lama \
 	--input_path "$tmp/llama" --output_path "$tmp/x.ckpt"
 refuses 'an argument that is no option' 1 'begins with --' --model llama extra
+refuses 'a flag is no value of another' 1 '--dtype needs a value' \
+	--model llama --dtype --reversed
 refuses 'an option without a value' 1 '--dtype needs a value' --dtype
 
 # ---- the script itself
