@@ -55,6 +55,15 @@ static const struct {
 	{ "telechat_type", { "telechat" } },
 };
 
+/* Flags that the script takes for these models, too, and does not read. */
+static const struct {
+	const char *flag;
+	const char *key;
+} unread[] = {
+	{ "qkv_concat", "llama" },
+	{ "qkv_concat", "yi" },
+};
+
 /* clang-format on */
 
 struct weight_model weight_model(const char *key)
@@ -67,6 +76,10 @@ struct weight_model weight_model(const char *key)
 
 bool weight_flag_counts(const char *flag, const char *key)
 {
+	for (size_t i = 0; i < sizeof(unread) / sizeof(unread[0]); i++)
+		if (strcmp(unread[i].flag, flag) == 0 &&
+		    strcmp(unread[i].key, key) == 0)
+			return false;
 	for (size_t i = 0; i < sizeof(flags) / sizeof(flags[0]); i++) {
 		if (strcmp(flags[i].flag, flag) != 0)
 			continue;

@@ -77,11 +77,14 @@ weight --model llama --input_path "$tmp/llama" --dtype fp16 \
 equal 'what is there is overwritten, as by the script' Float16 \
 	"$(table "$tmp/named.ckpt" | cut -f 2 | sort -u)"
 weight --model llama --input_path "$tmp/llama" --output_path "$tmp/o.ckpt" \
-	--layers 12 --telechat_type x --config a.yaml --world 1
+	--layers 12 --telechat_type x --config a.yaml --world 1 \
+	--qkv_concat True
 equal 'what the script passes over is passed over, and named' \
-	'--layers --telechat_type --config --world' \
+	'--layers --telechat_type --config --world --qkv_concat' \
 	"$(grep -o -- '--[a-z_]*' "$tmp/err" | tr '\n' ' ' | sed 's/ $//')"
 
+equal 'with --qkv_concat, too, llama stays as the script leaves it' \
+	"$(sort $golden/llama2-mha/ms.tsv)" "$(table "$tmp/o.ckpt")"
 weight --mod=llama --input "$tmp/llama" --out "$tmp/short.ckpt" --dt fp16
 equal 'a flag may be cut short, as argparse allows' Float16 \
 	"$(table "$tmp/short.ckpt" | cut -f 2 | sort -u)"
