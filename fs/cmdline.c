@@ -161,6 +161,10 @@ static int take_pair(struct cmdline *c, const char *key, const char *value,
 		return error_set(err, ERR_USAGE,
 				 "-o rw: a view is read-only; "
 				 "leave it out or say ro");
+	if (strcmp(key, "remount") == 0)
+		return error_set(err, ERR_USAGE,
+				 "-o remount: a view cannot be changed; "
+				 "unmount it and mount it anew");
 	if (!value && take_word(c, key))
 		return 0;
 	ret = take_number(c, key, value, err);
