@@ -67,16 +67,20 @@ bool pattern_pads(const struct pattern *p, struct str axis);
  */
 typedef bool (*axis_value_fn)(const void *ctx, struct str name, uint64_t *out);
 
+/* What the value of an axis is taken from, for a sentence; or "". */
+typedef struct str (*axis_text_fn)(const void *ctx, struct str name);
+
 struct axis_env {
 	axis_value_fn value;
 	const void *ctx;
+	axis_text_fn text; /* may be NULL */
 };
 
 /*
  * Whether a tensor of that shape fits slot of a side: its rank, its literal
  * dimensions, and dimensions that are one axis of known value. why (may be
  * NULL) receives what does not fit, as half a sentence: "dimension 1 is 24,
- * H is 32". Of a stack, dims is the shape of a member.
+ * H is 32 (hidden_size)". Of a stack, dims is the shape of a member.
  */
 bool pattern_fits(const struct pattern *p, int side, unsigned slot,
 		  const uint64_t *dims, unsigned ndim,

@@ -416,6 +416,26 @@ static bool rank_fits(const struct pattern *p, unsigned rank, unsigned ndim,
 	return false;
 }
 
+/* Dimension d is n, and should be axis a's value v. */
+static void explain_dim(const struct axis *a, unsigned d, uint64_t n,
+			uint64_t v, const struct axis_env *env,
+			struct strbuf *why)
+{
+	struct str text = {"", 0};
+
+	strbuf_addf(why, "dimension %u is %llu, ", d, (unsigned long long)n);
+	if (a->kind == AXIS_NUMBER) {
+		strbuf_addf(why, "not %llu", (unsigned long long)v);
+		return;
+	}
+	strbuf_addf(why, "%.*s is %llu", STR_ARG(a->name),
+		    (unsigned long long)v);
+	if (env->text)
+		text = env->text(env->ctx, a->name);
+	if (text.n && !str_eq(text, a->name))
+		strbuf_addf(why, " (%.*s)", STR_ARG(text));
+}
+
 /* A dimension that is one axis of a value known without any shape. */
 static bool dim_fits(const struct pattern *p, const struct factor *f,
 		     unsigned d, uint64_t n, const struct axis_env *env,
@@ -428,13 +448,8 @@ static bool dim_fits(const struct pattern *p, const struct factor *f,
 		return true;
 	if (v == n)
 		return true;
-	if (why && a->kind == AXIS_NUMBER)
-		strbuf_addf(why, "dimension %u is %llu, not %llu", d,
-			    (unsigned long long)n, (unsigned long long)v);
-	else if (why)
-		strbuf_addf(why, "dimension %u is %llu, %.*s is %llu", d,
-			    (unsigned long long)n, STR_ARG(a->name),
-			    (unsigned long long)v);
+	if (why)
+		explain_dim(a, d, n, v, env, why);
 	return false;
 }
 

@@ -436,9 +436,14 @@ static bool axis_size(const void *ctx, struct str name, uint64_t *out)
 	return v.kind == VALUE_INT;
 }
 
+static struct str axis_text(const void *ctx, struct str name)
+{
+	return space_axis_text(ctx, name);
+}
+
 struct axis_env space_axis_env(const struct space_scope *in)
 {
-	return (struct axis_env){axis_size, in};
+	return (struct axis_env){axis_size, in, axis_text};
 }
 
 struct str space_axis_text(const struct space_scope *in, struct str name)

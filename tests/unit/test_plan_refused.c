@@ -56,17 +56,19 @@ START_TEST(unmapped_names_are_listed_with_their_near_misses)
 	model_add_lines(&m, "l.0.w F32 4x2\nl.1.w F32 4x2\nl.0.W F16 4\n"
 			    "opt.w I8\na.1 F32 4\nb.2 F32 4\na.3 F32 4\n"
 			    "b.3 F32 5\n");
-	check_refused(0, ERR_MAPPING,
-		      "7 of 8 tensors have no place in the t rules (--partial "
-		      "passes them through as they are):"
-		      "\n  l.1.w F32 [4,2]: i is 1, but n is 1"
-		      "\n  l.0.W F16 [4]: the nearest rule is for l.{i}.w"
-		      "\n  opt.w I8 []: the rule for opt.w needs \"o\""
-		      "\n  a.1 F32 [4]: b.1 is missing beside it"
-		      "\n  b.2 F32 [4]: a.2 is missing beside it"
-		      "\n  a.3 F32 [4]: b.3 beside it: dimension 0 is 5, H is 4"
-		      "\n  b.3 F32 [5]: dimension 0 is 5, H is 4, in the rule "
-		      "a.*, b.* -> c.* by \"H, H -> (H+H)\"");
+	check_refused(
+		0, ERR_MAPPING,
+		"7 of 8 tensors have no place in the t rules (--partial "
+		"passes them through as they are):"
+		"\n  l.1.w F32 [4,2]: i is 1, but n is 1"
+		"\n  l.0.W F16 [4]: the nearest rule is for l.{i}.w"
+		"\n  opt.w I8 []: the rule for opt.w needs \"o\""
+		"\n  a.1 F32 [4]: b.1 is missing beside it"
+		"\n  b.2 F32 [4]: a.2 is missing beside it"
+		"\n  a.3 F32 [4]: b.3 beside it: dimension 0 is 5, H is 4 "
+		"(hidden)"
+		"\n  b.3 F32 [5]: dimension 0 is 5, H is 4 (hidden), in "
+		"the rule a.*, b.* -> c.* by \"H, H -> (H+H)\"");
 }
 END_TEST
 
