@@ -4,6 +4,7 @@
 
 #include <dirent.h>
 #include <stdlib.h>
+#include <sys/stat.h>
 
 #include "formats/locate.h"
 
@@ -103,6 +104,24 @@ bool foreign_text(struct cursor head)
 			return false;
 	}
 	return true;
+}
+
+/* "owner/name", with no directory owner: as the hub calls models. */
+static bool is_hub_name(const char *path)
+{
+	size_t owner = strcspn(path, "/");
+	char *dir = strndup(path, owner);
+	struct stat st;
+	bool is = dir && owner && path[owner] && path[owner + 1] &&
+		  !strchr(path + owner + 1, '/') && stat(dir, &st) < 0;
+
+	free(dir);
+	return is;
+}
+
+bool foreign_path(const char *path)
+{
+	return is_hub_name(path) || strstr(path, "://");
 }
 
 /* ---- below a directory ---- */

@@ -23,6 +23,9 @@ const char *foreign_name(struct str name);
 /* Whether these bytes are text, which no file of weights begins with. */
 bool foreign_text(struct cursor head);
 
+/* Whether what is no path is a model of the hub, or an address of one. */
+bool foreign_path(const char *path);
+
 /*
  * A directory below dir, two levels at most, with a file of a name that ends
  * like safetensors or PyTorch weights or a ckpt: its path goes to *out, which

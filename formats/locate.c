@@ -542,6 +542,17 @@ static int locate_beside(struct location *l, const char *path,
 	return locate_file(l, base.p, err);
 }
 
+static int refuse_path(const char *path, int errnum, struct error *err)
+{
+	if (errnum == ENOENT && foreign_path(path))
+		return error_set(err, ERR_SOURCE,
+				 "%s: there is no such path here; a model of "
+				 "the hub is downloaded first, and named by "
+				 "its directory",
+				 path);
+	return error_errno(err, ERR_SOURCE, errnum, "%s", path);
+}
+
 int locate(struct location *l, const char *path, bool distributed,
 	   struct strbuf *notes, struct error *err)
 {
@@ -551,7 +562,7 @@ int locate(struct location *l, const char *path, bool distributed,
 	*l = (struct location){
 		.arena = ARENA_INIT, .index = INDEX_INIT, .notes = notes};
 	if (stat(path, &st) < 0)
-		return error_errno(err, ERR_SOURCE, errno, "%s", path);
+		return refuse_path(path, errno, err);
 	l->is_dir = S_ISDIR(st.st_mode);
 	if (!l->is_dir && distributed)
 		return error_set(err, ERR_SOURCE,
