@@ -92,6 +92,12 @@ if has script; then
 		"$(tail -n 1 "$tmp/aligned" | awk '{ print $1, $2 }')"
 	equal 'list --tsv on a terminal: tabs' "$(cat "$tmp/list")" \
 		"$(on_terminal list --tsv "$MODEL")"
+	on_terminal models >"$tmp/models"
+	equal 'models on a terminal: a paragraph each' \
+		'    also called qwen1_5, qwen2_5' \
+		"$(grep -A 1 '^qwen2: Qwen1.5, Qwen2' "$tmp/models" | tail -n 1)"
+	equal 'models --tsv on a terminal: tabs' "$(wconv models)" \
+		"$(on_terminal models --tsv)"
 else
 	skip 'a terminal' 'script is missing'
 fi
