@@ -53,6 +53,7 @@ static int prepare(const struct cli *c, struct dest *d, struct view *v,
 	if (!ret)
 		ret = dest_open(d, err);
 	d->dir.replace = c->force;
+	d->resumes = c->resume;
 	if (!ret && c->resume && d->is_dir && !d->is_new)
 		ret = manifest_read(&d->dir, d->v, d->n, err);
 	if (!ret && c->dry_run)

@@ -347,6 +347,17 @@ static bool is_of_source(const struct output *o, const struct view *v,
 	return r && r->kind == REGION_SOURCE && is_source(r->source, st);
 }
 
+static const char *what_is_there(const struct dest *d)
+{
+	if (!d->is_dir)
+		return "files are there already";
+	if (d->resumes)
+		return "files are there that this run would make otherwise, "
+		       "since source or options were others, or that were "
+		       "changed";
+	return "files are there already; --resume continues what a run began";
+}
+
 int dest_check_names(const struct dest *d, const struct view *v,
 		     struct error *err)
 {
@@ -375,13 +386,8 @@ int dest_check_names(const struct dest *d, const struct view *v,
 	}
 	if (!ret && names.len && !d->dir.replace)
 		ret = error_set(err, ERR_OUTPUT,
-				"%s: files are there already; --force "
-				"replaces them%s%s",
-				d->dir.path,
-				d->is_dir ? ", --resume continues what a run "
-					    "began"
-					  : "",
-				names.p);
+				"%s: %s; --force replaces them%s", d->dir.path,
+				what_is_there(d), names.p);
 	strbuf_release(&names);
 	return ret;
 }

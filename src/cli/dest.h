@@ -19,6 +19,7 @@ struct dest {
 	bool is_dir;
 	struct outdir dir; /* open, where the outputs go */
 	bool is_new;	   /* it is not there yet: dir is its parent */
+	bool resumes;	   /* the run goes on with what another began */
 	struct output *v;  /* [n] */
 	size_t n;
 };

@@ -201,7 +201,7 @@ equal 'what was finished is not written again' "$inode" \
 check '--resume when all is done' \
 	"$WCONV" convert --resume --shard-size=2M "$tmp/model" "$tmp/half"
 refuses '--resume with other options does not take the files for its own' 6 \
-	'--force' --resume --dtype=fp32 --shard-size=2M "$tmp/model" "$tmp/half"
+	'source or options were others' --resume --dtype=fp32 --shard-size=2M "$tmp/model" "$tmp/half"
 truncate -s -1 "$tmp/half/mindspore_model-00002-of-"*
 refuses '--resume: a file that was changed since is not replaced' 6 \
 	'mindspore_model-00002-of' --resume --shard-size=2M "$tmp/model" \
