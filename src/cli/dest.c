@@ -368,9 +368,15 @@ int dest_check_names(const struct dest *d, const struct view *v,
 	for (size_t i = 0; i < d->n && !d->is_new && !ret; i++) {
 		const struct output *o = &d->v[i];
 
-		if (o->finished ||
-		    fstatat(d->dir.fd, o->name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		if (o->finished)
 			continue;
+		if (fstatat(d->dir.fd, o->name, &st, AT_SYMLINK_NOFOLLOW) < 0) {
+			/* found before the bytes are written, not after */
+			if (errno == ENAMETOOLONG)
+				ret = error_errno(err, ERR_OUTPUT, errno, "%s",
+						  o->name);
+			continue;
+		}
 		if (is_of_source(o, v, &st))
 			ret = error_set(err, ERR_OUTPUT,
 					"%s/%s: it is a file of the source; "
