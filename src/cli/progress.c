@@ -7,6 +7,8 @@
 
 #include "core/strbuf.h"
 
+#define BAR_WIDTH 20
+
 void progress_start(struct progress *p, uint64_t total, bool quiet)
 {
 	*p = (struct progress){.total = total, .quiet = quiet};
@@ -53,6 +55,15 @@ static void add_state(struct strbuf *sb, const struct progress *p,
 	strbuf_adds(sb, " left");
 }
 
+/* "[#########...........] " */
+static void add_bar(struct strbuf *sb, unsigned percent)
+{
+	strbuf_addc(sb, '[');
+	for (unsigned at = 0; at < BAR_WIDTH; at++)
+		strbuf_addc(sb, at < percent * BAR_WIDTH / 100 ? '#' : '.');
+	strbuf_adds(sb, "] ");
+}
+
 void progress_show(struct progress *p, uint64_t nbytes)
 {
 	double part = (double)nbytes / ((double)p->total + 1e-9);
@@ -63,6 +74,8 @@ void progress_show(struct progress *p, uint64_t nbytes)
 	    (!p->terminal && percent / 10 <= p->tenths))
 		return;
 	p->tenths = percent / 10;
+	if (p->terminal)
+		add_bar(&sb, percent);
 	add_state(&sb, p, nbytes, p->terminal ? percent : p->tenths * 10);
 	if (!sb.failed && p->terminal)
 		fprintf(stderr, "\r%s\033[K", sb.p);

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
- * How far a long command is: on a terminal a line that is written over, with
+ * How far a long command is: on a terminal a bar that is written over, with
  * rate and time left; else a line each tenth. To standard error.
  */
 #ifndef WC_CLI_PROGRESS_H

@@ -79,7 +79,7 @@ if has script; then
 		script -qc "'$WCONV' $command '$MODEL' >/dev/null" /dev/null |
 			tr '\r' '\n' >"$tmp/shown"
 		check "${command%% *}: progress, with rate and time left" \
-			grep -q '^100 %  .*/s  0:00 left' "$tmp/shown"
+			grep -q '^\[#\{20\}\] 100 %  .*/s  0:00 left' "$tmp/shown"
 	done
 else
 	skip 'progress on a terminal' 'script is missing'
