@@ -11,7 +11,7 @@
 #include "formats/name_list.h"
 
 /* Words that name training state: see reading.c. */
-#define TRAINING_MAX_WORDS 48
+#define TRAINING_MAX_WORDS 64
 
 struct reading {
 	struct tensor_set *set; /* receives the tensors */
