@@ -181,6 +181,11 @@ wconv cat --to=hf --model=llama --set num_attention_heads=6 \
 	--set rms_norm_eps=1e-06 $gqa/ms config.json
 equal '... and can be set' '6 2 8 1e-06' "$(key num_attention_heads) \
 $(key num_key_value_heads) $(key head_dim) $(key rms_norm_eps)"
+wconv cat --to=hf --model=wizardcoder tests/golden/wizardcoder/ms config.json
+equal 'what its one key head tells of a GPT-BigCode' '24 96 3 2 20 47' \
+	"$(for k in embd inner head layer positions; do
+		key n_$k
+	done | tr '\n' ' ')$(key vocab_size)"
 wconv cat --to=hf --model=llama --set num_attention_heads=5 $gqa/ms config.json
 refused 'a setting that the shapes contradict' 4 'num_key_value_heads is'
 echo '{"model": "one", "detect": ["model_type == 1"], "rules": [["x", "w"]]}' \

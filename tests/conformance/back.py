@@ -238,13 +238,18 @@ TOLD = {
         "num_experts", "moe_intermediate_size")),
     "mixtral": ("mixtral", HEADS),
     "deepseek2": ("deepseek2", LATENT),
-    "deepseek3": ("deepseek3", LATENT + (
+    "deepseek3": ("deepseek3 deepseekv3", LATENT + (
         "n_routed_experts", "n_shared_experts", "moe_intermediate_size",
         "n_group", "topk_group")),
     "glm4-hf": ("glm-hf", SPLIT + ("partial_rotary_factor", "pad_token_id")),
     "glm4-0414": ("glm-hf", SPLIT + ("partial_rotary_factor",
                                      "pad_token_id")),
+    "glm4-moe": ("glm4-moe", SPLIT + CHOICE + (
+        "first_k_dense_replace", "n_routed_experts", "n_shared_experts",
+        "moe_intermediate_size", "num_hidden_layers", "routed_scaling_factor",
+        "n_group", "topk_group", "partial_rotary_factor", "pad_token_id")),
     "gpt2": ("gpt2", ("n_head", "activation_function")),
+    "wizardcoder": ("wizardcoder", ("activation_function",)),
     "bloom": ("bloom", ("n_head", "hidden_size")),
     "bert": ("bert", ("num_attention_heads",)),
     "t5": ("t5", ()),
@@ -262,24 +267,29 @@ def tell(source, keys):
             for k, v in ((k, config[k]) for k in keys)]
 
 
-def check_supplied_config(check, tmp):
-    """Without a config.json, but with the numbers no tensor tells."""
+def check_told(check, tmp, text, rules, keys):
     source = os.path.join(tmp, "model")
     ckpt = os.path.join(tmp, "model.ckpt")
-    for text, (rules, keys) in TOLD.items():
-        kind, config, values, given = MODELS[text]
-        made(kind, config, values).save_pretrained(source)
-        with open(ckpt, "wb") as out:
-            subprocess.run([f"{BUILD}/wconv", "cat", source, "model.ckpt"],
-                           stdout=out, check=True)
-        with Shown(ckpt, "--to=hf", f"--model={rules}",
-                   *tell(source, keys)) as view:
-            view.path("config.json")
-            view.path("model.safetensors")
-            check(f"{text}, a supplied config.json: from_pretrained gives the "
-                  "same model", compare(kind, source, view.top, given))
-        shutil.rmtree(source)
-        os.unlink(ckpt)
+    kind, config, values, given = MODELS[text]
+    made(kind, config, values).save_pretrained(source)
+    with open(ckpt, "wb") as out:
+        subprocess.run([f"{BUILD}/wconv", "cat", f"--model={rules}", source,
+                        "model.ckpt"], stdout=out, check=True)
+    with Shown(ckpt, "--to=hf", f"--model={rules}",
+               *tell(source, keys)) as view:
+        view.path("config.json")
+        view.path("model.safetensors")
+        check(f"{text} by {rules}, a supplied config.json: from_pretrained "
+              "gives the same model", compare(kind, source, view.top, given))
+    shutil.rmtree(source)
+    os.unlink(ckpt)
+
+
+def check_supplied_config(check, tmp):
+    """Without a config.json, but with the numbers no tensor tells."""
+    for text, (tables, keys) in TOLD.items():
+        for rules in tables.split():
+            check_told(check, tmp, text, rules, keys)
 
 
 def check_original(check):
