@@ -64,11 +64,10 @@ static int use_template(struct view *v, struct scope *scope, struct error *err)
 				     err);
 }
 
-/* Plan src, read as side from, with the first nset of the settings. */
-static int plan_from(struct view *v, struct scope *scope, struct plan *plan,
-		     const struct tensor_set *src, int from,
-		     const struct setting *set, size_t nset,
-		     const struct plan_options *o, struct error *err)
+int view_plan_from(struct view *v, struct scope *scope, struct plan *plan,
+		   const struct tensor_set *src, int from,
+		   const struct setting *set, size_t nset,
+		   const struct plan_options *o, struct error *err)
 {
 	int ret = scope_init(scope, v->table, v->config, src, from,
 			     v->source.is_adapter, set, nset, err);
@@ -76,30 +75,6 @@ static int plan_from(struct view *v, struct scope *scope, struct plan *plan,
 	if (!ret && v->opt.template && plan == &v->plan)
 		ret = use_template(v, scope, err);
 	return ret ? ret : plan_make(plan, scope, o, err);
-}
-
-/*
- * MindSpore to MindSpore: to the other side, and back with the options, which
- * are of the layout that is made, not of the one that is read.
- */
-static int plan_both_ways(struct view *v, const struct plan_options *o,
-			  struct error *err)
-{
-	struct plan_options uncast = {.partial = o->partial,
-				      .keep_extra = o->keep_extra};
-	int from = v->side.from, ret;
-	size_t n;
-
-	v->way_set =
-		side_source_settings(v->table, v->opt.set, v->opt.nset, &n);
-	if (!v->way_set)
-		return error_nomem(err);
-	ret = plan_from(v, &v->way_scope, &v->way, &v->source.tensors, from,
-			v->way_set, n, &uncast, err);
-	if (!ret)
-		ret = plan_from(v, &v->scope, &v->plan, &v->way.target, !from,
-				v->opt.set, v->opt.nset, o, err);
-	return ret ? ret : plan_compose(&v->plan, &v->way, err);
 }
 
 /*
@@ -135,8 +110,8 @@ int view_make_plan(struct view *v, struct error *err)
 	if (ret)
 		return ret;
 	if (v->side.from == v->side.shown)
-		return plan_both_ways(v, &o, err);
-	ret = plan_from(v, &v->scope, &v->plan, &v->source.tensors,
-			v->side.from, v->opt.set, v->opt.nset, &o, err);
+		return view_plan_both_ways(v, &o, err);
+	ret = view_plan_from(v, &v->scope, &v->plan, &v->source.tensors,
+			     v->side.from, v->opt.set, v->opt.nset, &o, err);
 	return ret ? ret : supply_config(v, err);
 }

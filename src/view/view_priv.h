@@ -77,6 +77,16 @@ struct view {
 /* view_plan.c: choose the model and its side, and plan the conversion. */
 int view_make_plan(struct view *v, struct error *err);
 
+/* Plan src, read as side from, with the first nset of the settings. */
+int view_plan_from(struct view *v, struct scope *scope, struct plan *plan,
+		   const struct tensor_set *src, int from,
+		   const struct setting *set, size_t nset,
+		   const struct plan_options *o, struct error *err);
+
+/* view_way.c: the plan from MindSpore to MindSpore. */
+int view_plan_both_ways(struct view *v, const struct plan_options *o,
+			struct error *err);
+
 /* Whether what is shown is MindSpore's: by the rules, or raw. */
 bool view_shows_ms(const struct view *v);
 

@@ -42,6 +42,20 @@ for name in llama-qkv-concat llama-qkv-concat-plain qwen2_5-qkv-concat \
 	check "$name: shown in the default layout" cmp "$tmp/want" "$tmp/got"
 done
 
+# ---- an option that only what is read asks for says what that is
+plain=$golden/llama-qkv-concat-plain
+table --set=qkv_concat=false "$plain/hf" >"$tmp/want"
+table --to=ms --set=qkv_layout=plain --set=qkv_concat=false \
+	--config="$plain/hf/config.json" "$plain/ms" >"$tmp/got"
+check 'the layout of a source whose names do not tell it can be set' \
+	cmp "$tmp/want" "$tmp/got"
+"$WCONV" cat --to=ms --set=qkv_layout=plain --set=qkv_concat=true \
+	--config="$plain/hf/config.json" "$plain/ms" .wconvfs/report.txt \
+	>"$tmp/got" 2>"$tmp/err"
+check '... where what is made asks for it too, the report says how it is read' \
+	grep -q 'do not tell its own qkv_layout: it is read as by default' \
+	"$tmp/got"
+
 # ---- without config.json its numbers are given
 sort $golden/llama-qkv-concat/ms.tsv >"$tmp/want"
 "$WCONV" cat $golden/llama-qkv-concat/hf model.ckpt >"$tmp/plain.ckpt" \
