@@ -38,6 +38,9 @@
 #define NPZ                                                                    \
 	"is an archive of NumPy, which is not read: unpack it to a directory " \
 	"of .npy files"
+#define OLD_PICKLE                                                             \
+	"is a PyTorch file of pickle protocol 0 or 1, which is not read: "     \
+	"torch.load it and torch.save it again"
 
 static const struct {
 	const char *text;
@@ -49,6 +52,7 @@ static const struct {
 	{"<html", PAGE},
 	{"<?xml", PAGE},
 	{"GGUF", GGUF},
+	{"L119547037146038801333356L", OLD_PICKLE}, /* torch's magic number */
 	{"\x89HDF\r\n", HDF5},
 };
 

@@ -137,6 +137,7 @@ for name in tf_model.h5 model.ckpt.index flax_model.msgpack net.onnx; do
 	printf '\001\002' >"$tmp/$name"
 done
 echo '<!DOCTYPE html><html><body>404</body></html>' >"$tmp/page.bin"
+printf 'L119547037146038801333356L\n.I1001\n.' >"$tmp/protocol0.pt"
 echo 'Entry not found' >"$tmp/text.safetensors"
 head -c 4000 /dev/zero >"$tmp/zeros.safetensors"
 cp "$tmp/a.safetensors" "$tmp/short.safetensors"
