@@ -44,6 +44,9 @@ int output_begin(struct output *o, const struct outdir *dir, struct error *err);
 int output_write(const struct output *o, uint64_t off, const void *p, size_t n,
 		 struct error *err);
 
+/* Have the disk begin with bytes [off, off+n), while others are being made. */
+void output_flush(const struct output *o, uint64_t off, uint64_t n);
+
 /* All is written: on the disk, with the time it has from now on. ERR_OUTPUT. */
 int output_sync(struct output *o, struct error *err);
 

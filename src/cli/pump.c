@@ -156,6 +156,7 @@ static int end_chunk(struct work *w, const struct chunk *c, struct error *err)
 	bool last;
 	int ret;
 
+	output_flush(c->o, c->off, c->nbytes);
 	crew_did(&w->crew, c->nbytes);
 	pthread_mutex_lock(&w->lock);
 	c->o->left -= c->nbytes;
