@@ -51,7 +51,8 @@ static int is_of_target(struct view *v, size_t i, bool *yes, struct error *err)
 }
 
 /* Take over into the settings of the source, which are *n, what is its own. */
-static int place_settings(struct view *v, size_t *n, struct error *err)
+static int place_settings(struct view *v, size_t *n, struct strbuf *notes,
+			  struct error *err)
 {
 	for (size_t i = 0; i < v->opt.nset; i++) {
 		const struct setting *s = &v->opt.set[i];
@@ -69,7 +70,7 @@ static int place_settings(struct view *v, size_t *n, struct error *err)
 			return ret;
 		*n += reads && !makes;
 		if (makes)
-			strbuf_addf(&v->way.notes,
+			strbuf_addf(notes,
 				    "the names of the source do not tell its "
 				    "own %.*s: it is read as by default\n",
 				    STR_ARG(s->key));
@@ -104,6 +105,7 @@ static void forget_ways(struct view *v)
 int view_plan_both_ways(struct view *v, const struct plan_options *o,
 			struct error *err)
 {
+	struct strbuf notes = STRBUF_INIT;
 	size_t n, nown;
 	int ret;
 
@@ -115,10 +117,13 @@ int view_plan_both_ways(struct view *v, const struct plan_options *o,
 	ret = plan_ways(v, n, o, err);
 	/* a template has a say in what is made */
 	if (!ret && !v->opt.template)
-		ret = place_settings(v, &nown, err);
+		ret = place_settings(v, &nown, &notes, err);
 	if (!ret && nown > n) {
 		forget_ways(v);
 		ret = plan_ways(v, nown, o, err);
 	}
+	strbuf_addstr(&v->way.notes, strbuf_str(&notes));
+	v->way.notes.failed |= notes.failed;
+	strbuf_release(&notes);
 	return ret ? ret : plan_compose(&v->plan, &v->way, err);
 }

@@ -56,6 +56,31 @@ check '... where what is made asks for it too, the report says how it is read' \
 	grep -q 'do not tell its own qkv_layout: it is read as by default' \
 	"$tmp/got"
 
+# ---- ... also where another option is of what is read only
+mkdir "$tmp/split"
+printf '%s\n' 'w 2,2 4' 'q 2,3 6' 'k 2,3 6' |
+	write_safetensors "$tmp/split/model.safetensors"
+echo '{"model_type": "t", "h": 2}' >"$tmp/split/config.json"
+cat >"$tmp/t.json" <<'END'
+{"model": "t", "detect": ["model_type == 't'"], "axes": {"H": "h"},
+ "options": {"join": [false, true], "order": ["a", "b"], "turn": [false, true]},
+ "rules": [
+  {"when": "turn", "rules": [["w", "w.weight", "a b -> b a"]]},
+  ["w", "w.weight", "a b -> a b"],
+  {"when": "join and order == 'a'", "rules": [
+    ["q, k", "qk.weight", "H c, H c -> (H+H) c"]]},
+  {"when": "join and order == 'b'", "rules": [
+    ["q, k", "qk.weight", "H c, H c -> (H+H) c"]]},
+  ["q", "q.weight", "H c -> H c"], ["k", "k.weight", "H c -> H c"]]}
+END
+"$WCONV" convert --quiet --rules="$tmp/t.json" --set=join=true --set=order=b \
+	"$tmp/split" "$tmp/t.ckpt"
+"$WCONV" cat --to=ms --rules="$tmp/t.json" --set=order=b --set=turn=true \
+	--config="$tmp/split/config.json" "$tmp/t.ckpt" .wconvfs/report.txt \
+	>"$tmp/got" 2>"$tmp/err"
+check '... also where another option is of what is read only' \
+	grep -q 'do not tell its own turn: it is read as by default' "$tmp/got"
+
 # ---- without config.json its numbers are given
 sort $golden/llama-qkv-concat/ms.tsv >"$tmp/want"
 "$WCONV" cat $golden/llama-qkv-concat/hf model.ckpt >"$tmp/plain.ckpt" \
