@@ -19,6 +19,7 @@ struct plan_options {
 	enum dtype dtype;
 	bool partial;	 /* unmapped names pass through as they are */
 	bool keep_extra; /* extra tensors do, and else are left out */
+	bool own_types;	 /* not the template's */
 };
 
 enum origin_kind {

@@ -110,7 +110,8 @@ static enum dtype type_wanted(const struct plan_builder *b, struct str name,
 	const struct keep *keep;
 
 	if (!b->o->cast)
-		return type_of_template(b, name, type);
+		return b->o->own_types ? type
+				       : type_of_template(b, name, type);
 	keep = find_keep(b, name, 1 - b->scope->from);
 	if (!keep)
 		keep = find_keep(b, source->name, b->scope->from);

@@ -93,8 +93,9 @@ static int take_dtype(struct view_options *o, const char *value,
 		{"float16", DT_F16}, {"bf16", DT_BF16},	  {"bfloat16", DT_BF16},
 	};
 
-	o->cast = strcmp(value, "source") != 0;
-	if (!o->cast)
+	o->own_types = strcmp(value, "source") == 0;
+	o->cast = !o->own_types;
+	if (o->own_types)
 		return 0;
 	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
 		if (strcmp(value, words[i].word) == 0) {

@@ -28,6 +28,7 @@ struct view_options {
 	bool keep_extra;       /* the state of training too */
 	bool check_crc;	       /* compare the checksum of a ckpt at open */
 	bool cast;	       /* --dtype other than source */
+	bool own_types;	       /* --dtype=source, whatever a template has */
 	enum dtype dtype;      /* if cast */
 	bool partial;	       /* pass unmapped names through */
 	uint64_t shard_nbytes; /* --shard-size; 0: one shard */

@@ -96,7 +96,7 @@ static int supply_config(struct view *v, struct error *err)
 int view_make_plan(struct view *v, struct error *err)
 {
 	struct plan_options o = {v->opt.cast, v->opt.dtype, v->opt.partial,
-				 v->opt.keep_extra};
+				 v->opt.keep_extra, v->opt.own_types};
 	int ret;
 
 	if (view_is_raw(&v->opt)) {

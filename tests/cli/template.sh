@@ -87,6 +87,8 @@ equal 'and the report says so' 1 \
 		grep -c "; 43 are cast to the template's types")"
 equal 'unless --dtype tells' "$(sort $case/ms.tsv)" \
 	"$("$WCONV" hash --dtype=fp32 "$half" --map=$case/map.json $pth | sort)"
+equal "... of which source is one" "$(sort $case/ms.tsv)" \
+	"$("$WCONV" hash --dtype=source "$half" --map=$case/map.json $pth | sort)"
 
 # ---- the words of a rule that the template chooses between
 nn=tests/golden/nn-template
