@@ -119,7 +119,7 @@ static bool has_axis(const void *ctx, struct str name, uint64_t *out)
 
 static void check_pattern(struct checker *c, int from)
 {
-	struct axis_env env = {has_axis, c, NULL};
+	struct axis_env env = {has_axis, c, NULL, NULL};
 	struct str names[PATTERN_MAX_TENSORS];
 	struct error err = ERROR_INIT;
 	int rc;
@@ -137,7 +137,7 @@ static void check_pattern(struct checker *c, int from)
 /* An axis that the table lacks would be solved, and hold nothing. */
 static bool check_axes(struct checker *c)
 {
-	struct axis_env env = {has_axis, c, NULL};
+	struct axis_env env = {has_axis, c, NULL, NULL};
 	struct str axis = pattern_unknown_axis(c->r->pattern, &env);
 
 	if (axis.n)

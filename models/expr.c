@@ -527,6 +527,23 @@ bool expr_mentions(const struct expr *e, struct str name)
 	return mentions(e->root, name);
 }
 
+static void each_name(const struct node *n,
+		      void (*see)(void *ctx, struct str name), void *ctx)
+{
+	if (!n)
+		return;
+	if (n->op == OP_NAME)
+		see(ctx, n->name);
+	each_name(n->a, see, ctx);
+	each_name(n->b, see, ctx);
+}
+
+void expr_each_name(const struct expr *e,
+		    void (*see)(void *ctx, struct str name), void *ctx)
+{
+	each_name(e->root, see, ctx);
+}
+
 static struct str first_lower(const struct node *n)
 {
 	struct str s = {NULL, 0};

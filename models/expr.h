@@ -53,6 +53,10 @@ struct str expr_has(const struct expr *e, unsigned k);
 /* Whether the expression mentions that name. */
 bool expr_mentions(const struct expr *e, struct str name);
 
+/* Call see with each name that it mentions, as often as it does. */
+void expr_each_name(const struct expr *e,
+		    void (*see)(void *ctx, struct str name), void *ctx);
+
 /*
  * The capture an expression inside {...} of a name stands for: its first name
  * that begins in lower case. p is NULL where there is none (a constant).

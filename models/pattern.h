@@ -70,10 +70,15 @@ typedef bool (*axis_value_fn)(const void *ctx, struct str name, uint64_t *out);
 /* What the value of an axis is taken from, for a sentence; or "". */
 typedef struct str (*axis_text_fn)(const void *ctx, struct str name);
 
+/* Add to the list "a, b" what would give an axis its value and is missing. */
+typedef void (*axis_keys_fn)(const void *ctx, struct str name,
+			     struct strbuf *list);
+
 struct axis_env {
 	axis_value_fn value;
 	const void *ctx;
 	axis_text_fn text; /* may be NULL */
+	axis_keys_fn keys; /* may be NULL */
 };
 
 /*

@@ -106,7 +106,7 @@ int pattern_check(const struct pattern *p, int from, const struct str *names,
 		  struct error *err)
 {
 	struct made m = {.p = p, .env = env};
-	struct axis_env made_env = {made_value, &m, NULL};
+	struct axis_env made_env = {made_value, &m, NULL, NULL};
 	struct tensor t[PATTERN_MAX_TENSORS];
 	const struct tensor *in[PATTERN_MAX_TENSORS];
 	struct pattern_out out[PATTERN_MAX_TENSORS];

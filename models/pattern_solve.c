@@ -19,6 +19,7 @@ struct solver {
 	int from;
 	const struct tensor *const *in;
 	struct pattern_sizes *s;
+	const struct axis_env *env;
 	struct error *err;
 };
 
@@ -73,7 +74,7 @@ static bool config_value(const struct axis_env *env, const struct axis *a,
 }
 
 /* What is known before any shape is. */
-static void know_values(struct solver *sv, const struct axis_env *env)
+static void know_values(struct solver *sv)
 {
 	struct pattern_sizes *s = sv->s;
 	unsigned i;
@@ -82,7 +83,8 @@ static void know_values(struct solver *sv, const struct axis_env *env)
 		const struct axis *a = &sv->p->axes[i];
 
 		s->size[i] = a->value;
-		if (a->kind == AXIS_NUMBER || config_value(env, a, &s->size[i]))
+		if (a->kind == AXIS_NUMBER ||
+		    config_value(sv->env, a, &s->size[i]))
 			s->known |= AXIS_BIT(i);
 	}
 }
@@ -243,6 +245,24 @@ static int solve_pass(struct solver *sv, bool *found)
 	return 0;
 }
 
+/* What the user can do about axes without a value. */
+static void add_missing(struct strbuf *sb, struct solver *sv, uint32_t axes)
+{
+	const struct axis_env *env = sv->env;
+	struct strbuf keys = STRBUF_INIT;
+
+	for (unsigned i = 0; i < sv->p->naxes && env && env->keys; i++)
+		if (axes & AXIS_BIT(i) && sv->p->axes[i].kind == AXIS_CONFIG)
+			env->keys(env->ctx, sv->p->axes[i].name, &keys);
+	if (keys.len)
+		strbuf_addf(sb,
+			    ": name the config.json with --config, or give "
+			    "%.*s with --set",
+			    STR_ARG(strbuf_str(&keys)));
+	sb->failed |= keys.failed;
+	strbuf_release(&keys);
+}
+
 static int unknown_axes(struct solver *sv, unsigned k, unsigned d,
 			uint32_t axes)
 {
@@ -252,6 +272,7 @@ static int unknown_axes(struct solver *sv, unsigned k, unsigned d,
 					   : "leaves the axis ");
 	add_names(&sb, sv, axes, ", ");
 	strbuf_adds(&sb, " unknown");
+	add_missing(&sb, sv, axes);
 	return bad_dim(sv, k, d, &sb);
 }
 
@@ -267,11 +288,13 @@ static int check_known(struct solver *sv)
 	if (!open)
 		return 0;
 	add_names(&sb, sv, open, ", ");
+	strbuf_adds(&sb, " unknown");
+	add_missing(&sb, sv, open);
 	rc = sb.failed
 		     ? error_nomem(sv->err)
 		     : error_set(sv->err, ERR_MAPPING,
 				 "%.*s: the pattern \"%.*s\" leaves the "
-				 "axis %.*s unknown",
+				 "axis %.*s",
 				 STR_ARG(sv->in[0]->name), STR_ARG(sv->p->text),
 				 STR_ARG(strbuf_str(&sb)));
 	strbuf_release(&sb);
@@ -387,12 +410,12 @@ int pattern_solve(struct pattern_sizes *out, const struct pattern *p, int from,
 		  const struct tensor *const *in, const struct axis_env *env,
 		  struct error *err)
 {
-	struct solver sv = {p, from, in, out, err};
+	struct solver sv = {p, from, in, out, env, err};
 	bool found;
 	int rc;
 
 	memset(out, 0, sizeof(*out));
-	know_values(&sv, env);
+	know_values(&sv);
 	rc = check_ranks(&sv);
 	if (!rc)
 		rc = size_hidden(&sv);

@@ -5,6 +5,7 @@
 #include <ctype.h>
 #include <errno.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "models/settle.h"
 
@@ -441,9 +442,61 @@ static struct str axis_text(const void *ctx, struct str name)
 	return space_axis_text(ctx, name);
 }
 
+/* Axes of axes of axes: no table goes deeper, and a ring has no end. */
+#define MAX_MISSING_DEPTH 3
+
+/* Listing what an axis mentions and nobody gives. */
+struct missing_keys {
+	const struct space_scope *in;
+	const struct axis *axis; /* its own name means the config key */
+	unsigned depth;
+	struct strbuf *list; /* "a, b" */
+};
+
+static bool is_listed(struct str list, struct str name)
+{
+	while (list.n) {
+		const char *end = memchr(list.p, ',', list.n);
+		size_t n = end ? (size_t)(end - list.p) : list.n;
+
+		if (str_eq((struct str){list.p, n}, name))
+			return true;
+		n += end ? 2 : 0;
+		list = (struct str){list.p + n, list.n - n};
+	}
+	return false;
+}
+
+static void add_missing_key(void *ctx, struct str name)
+{
+	const struct missing_keys *mk = ctx;
+	const struct table *t = mk->in->s->table;
+	const struct axis *a = table_axis_in(t, mk->in->space, name);
+	struct missing_keys below = {mk->in, a, mk->depth + 1, mk->list};
+
+	if (a && a != mk->axis) {
+		if (below.depth < MAX_MISSING_DEPTH &&
+		    space_lookup(mk->in, name).kind == VALUE_NONE)
+			expr_each_name(a->alts[0], add_missing_key, &below);
+		return;
+	}
+	if (table_option(t, name) || is_listed(strbuf_str(mk->list), name) ||
+	    lookup_key(mk->in->s, mk->in->space, name).kind != VALUE_NONE)
+		return;
+	strbuf_adds(mk->list, mk->list->len ? ", " : "");
+	strbuf_addstr(mk->list, name);
+}
+
+static void axis_keys(const void *ctx, struct str name, struct strbuf *list)
+{
+	struct missing_keys mk = {ctx, NULL, 0, list};
+
+	add_missing_key(&mk, name);
+}
+
 struct axis_env space_axis_env(const struct space_scope *in)
 {
-	return (struct axis_env){axis_size, in, axis_text};
+	return (struct axis_env){axis_size, in, axis_text, axis_keys};
 }
 
 struct str space_axis_text(const struct space_scope *in, struct str name)

@@ -186,7 +186,7 @@ static bool apply(const struct pattern *p, int from, const struct input *x,
 		  struct arena *arena)
 {
 	struct pattern_out po[PATTERN_MAX_TENSORS];
-	struct axis_env env = {axis_value, x, NULL};
+	struct axis_env env = {axis_value, x, NULL, NULL};
 	struct error err = ERROR_INIT;
 	uint64_t nbytes = 0;
 
@@ -236,7 +236,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
 	struct arena arena = ARENA_INIT;
 	struct error err = ERROR_INIT;
-	struct axis_env env = {axis_value, NULL, NULL};
+	struct axis_env env = {axis_value, NULL, NULL, NULL};
 	const struct pattern *p;
 	struct str names[PATTERN_MAX_TENSORS];
 	struct input x;

@@ -54,7 +54,7 @@ static bool pair_value(const void *ctx, struct str name, uint64_t *out)
 
 struct axis_env axis_pairs(const struct axis_pair *pairs)
 {
-	return (struct axis_env){pair_value, pairs, NULL};
+	return (struct axis_env){pair_value, pairs, NULL, NULL};
 }
 
 const struct pattern *must_parse(struct arena *arena, const char *text)

@@ -403,6 +403,20 @@ START_TEST(axis_that_does_not_divide_is_refused)
 }
 END_TEST
 
+START_TEST(axes_without_a_value_name_the_keys)
+{
+	load("`axes`: {`N`: `heads`, `G`: [`kv_heads`, `heads`],"
+	     "`R`: `N / G`, `D`: `hidden / heads`, `H`: `size`}, `rules`:"
+	     "[[`q, k`, `qk`, `(G R D) H, (G D) H -> (G (R+1) D) H`]]");
+	model_add(&m, "qk", DT_F32, "24x8");
+	check_refused(1, ERR_MAPPING,
+		      "qk: dimension 0 is 24, the pattern \"(G R D) H, "
+		      "(G D) H -> (G (R+1) D) H\" leaves the axes G, R, D "
+		      "unknown: name the config.json with --config, or give "
+		      "kv_heads, heads, hidden with --set");
+}
+END_TEST
+
 START_TEST(alternative_that_divides_is_taken)
 {
 	load("`axes`: {`D`: [`h / n`, `h / k`]}, `rules`: [[`a`, `b.{D}`]]");
@@ -554,6 +568,7 @@ Suite *suite_plan_refused(void)
 		table_without_options_says_so,
 		setting_must_not_contradict_config,
 		axis_that_does_not_divide_is_refused,
+		axes_without_a_value_name_the_keys,
 		alternative_that_divides_is_taken,
 		alternative_that_failed_is_no_contradiction,
 		llama_whose_config_is_right_is_planned,
