@@ -140,7 +140,8 @@ static int is_subdirectory(const struct dirent *e)
 static int is_weights_file(const struct dirent *e)
 {
 	return e->d_type != DT_DIR && e->d_name[0] != '.' &&
-	       !foreign_name(str_of(e->d_name)) && is_weights_name(e->d_name);
+	       !foreign_name(str_of(e->d_name)) &&
+	       is_weights_name(e->d_name) && !is_training_file(e->d_name);
 }
 
 static void free_entries(struct dirent **v, int n)

@@ -220,20 +220,6 @@ static int use_file_or_series(struct location *l, const char *name,
 	return location_use(l, name, err);
 }
 
-/* What trainers save beside the weights, as PyTorch files too. */
-static bool is_training_file(const char *name)
-{
-	static const char *const stems[] = {
-		"training_args.", "optimizer",	   "scheduler",
-		"rng_state",	  "random_states", "scaler.",
-	};
-
-	for (size_t i = 0; i < sizeof(stems) / sizeof(stems[0]); i++)
-		if (str_starts(str_of(name), str_of(stems[i])))
-			return true;
-	return has_suffix(name, "_optim_states.pt"); /* DeepSpeed */
-}
-
 bool location_candidate(const char *name, const char *suffix)
 {
 	return has_suffix(name, suffix) && name[0] != '.' &&

@@ -54,4 +54,7 @@ bool is_weights_name(const char *name);
 /* Whether a file name is one of PyTorch weights. */
 bool is_torch_name(const char *name);
 
+/* Whether it is what trainers save beside the weights, as PyTorch files too. */
+bool is_training_file(const char *name);
+
 #endif

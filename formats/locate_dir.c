@@ -26,6 +26,19 @@ bool is_weights_name(const char *name)
 	return is_torch_name(name);
 }
 
+bool is_training_file(const char *name)
+{
+	static const char *const stems[] = {
+		"training_args.", "optimizer",	   "scheduler",
+		"rng_state",	  "random_states", "scaler.",
+	};
+
+	for (size_t i = 0; i < sizeof(stems) / sizeof(stems[0]); i++)
+		if (str_starts(str_of(name), str_of(stems[i])))
+			return true;
+	return has_suffix(name, "_optim_states.pt"); /* DeepSpeed */
+}
+
 static int by_text(const void *a, const void *b)
 {
 	return strcmp(*(const char *const *)a, *(const char *const *)b);

@@ -131,6 +131,8 @@ for f in $(cd "$MODEL" && echo *.safetensors); do
 done
 cp "$tmp/a.safetensors" "$tmp/waiting/model.safetensors.incomplete"
 cp "$tmp/a.safetensors" "$tmp/parent/below"
+mkdir "$tmp/trained" "$tmp/trained/run"
+: >"$tmp/trained/run/optimizer.pt"
 printf 'GGUF\003' >"$tmp/gguf/model-q4.gguf"
 cp "$tmp/gguf/model-q4.gguf" "$tmp/gguf.bin"
 for name in tf_model.h5 model.ckpt.index flax_model.msgpack net.onnx; do
