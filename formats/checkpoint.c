@@ -62,8 +62,8 @@ static int read_safetensors(struct checkpoint *c, struct source *s,
 
 static bool is_torch(const char *name, struct cursor head)
 {
-	(void)name;
-	return torch_recognise(head);
+	/* NumPy's archives are zip files too */
+	return torch_recognise(head) && !str_ends(str_of(name), ".npz");
 }
 
 static int read_torch(struct checkpoint *c, struct source *s, const char *path,

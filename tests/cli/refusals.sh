@@ -138,6 +138,7 @@ cp "$tmp/gguf/model-q4.gguf" "$tmp/gguf.bin"
 for name in tf_model.h5 model.ckpt.index flax_model.msgpack net.onnx; do
 	printf '\001\002' >"$tmp/$name"
 done
+printf 'PK\003\004' >"$tmp/arrays.npz"
 echo '<!DOCTYPE html><html><body>404</body></html>' >"$tmp/page.bin"
 printf 'L119547037146038801333356L\n.I1001\n.' >"$tmp/protocol0.pt"
 echo 'Entry not found' >"$tmp/text.safetensors"
