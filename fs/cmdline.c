@@ -316,7 +316,9 @@ static int take_options(struct cmdline *c, int argc, char **argv,
 	opterr = 0;
 	while (!ret && !c->help && !c->version &&
 	       (ch = getopt_long(argc, argv, ":fdsuho:V", longs, &index)) != -1)
-		if (ch == 0)
+		if (option_is_value(argv, optind, optarg))
+			ret = refuse_option(':', argv[optind - 2], err);
+		else if (ch == 0)
 			ret = take_value(c, longs[index].name, optarg, err);
 		else if (ch == '?' || ch == ':')
 			ret = refuse_option(ch, argv[optind - 1], err);

@@ -169,7 +169,9 @@ static int parse(struct cli *c, int argc, char **argv, bool *done,
 			*done = true;
 			return 0;
 		}
-		if (k == OPT_SHARED)
+		if (option_is_value(argv, optind, optarg))
+			ret = bad_option(':', argv[optind - 2], err);
+		else if (k == OPT_SHARED)
 			ret = view_options_take(&c->opt, options[which].name,
 						optarg, err);
 		else if (k >= OPT_OWN)

@@ -70,6 +70,11 @@ static bool size_unit(const char *unit, uint64_t *out)
 	return false;
 }
 
+bool option_is_value(char *const *argv, int next, const char *value)
+{
+	return value && value == argv[next - 1] && !strncmp(value, "--", 2);
+}
+
 bool parse_size(const char *text, uint64_t *out)
 {
 	uint64_t n = 0, unit;

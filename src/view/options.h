@@ -55,6 +55,12 @@ int view_options_take(struct view_options *o, const char *key,
 extern const char *const view_option_values[];
 extern const char *const view_option_flags[];
 
+/*
+ * Whether getopt, whose next argument is argv[next], took for a value what is
+ * an option: of `--config --rules F`. --config=--rules is taken as it stands.
+ */
+bool option_is_value(char *const *argv, int next, const char *value);
+
 /* "5GB", "512M", "1024": bytes; KB MB GB TB are powers of 1000, KiB ... and K M
  * G T alone of 1024. Returns false if it is malformed. */
 bool parse_size(const char *text, uint64_t *out);
