@@ -182,6 +182,7 @@ static int check_families(struct plan_builder *b)
 {
 	struct strbuf list = STRBUF_INIT;
 	struct missing_axis axis = {NULL, {"", 0}};
+	struct strbuf by = STRBUF_INIT;
 	size_t n = 0;
 	int ret = 0;
 
@@ -190,19 +191,22 @@ static int check_families(struct plan_builder *b)
 	if (n > MAX_MISSING)
 		strbuf_addf(&list, "%sand %zu more", missing_item(b),
 			    n - MAX_MISSING);
+	if (n)
+		space_add_axis_origin(axis.in, axis.name, &by);
 	if (n && b->o->partial)
-		strbuf_addf(&b->plan->notes, "missing by %s:%.*s\n",
-			    config_name(b->scope->config),
+		strbuf_addf(&b->plan->notes, "missing by %.*s:%.*s\n",
+			    STR_ARG(strbuf_str(&by)),
 			    STR_ARG(strbuf_str(&list)));
 	else if (n)
 		ret = error_set(b->err, ERR_MAPPING,
-				"%zu tensor%s missing: by %s %.*s is %lld, but "
-				"there is no%.*s",
+				"%zu tensor%s missing: by %.*s %.*s is %lld, "
+				"but there is no%.*s",
 				n, n == 1 ? " is" : "s are",
-				config_name(b->scope->config),
+				STR_ARG(strbuf_str(&by)),
 				STR_ARG(space_axis_text(axis.in, axis.name)),
 				(long long)space_lookup(axis.in, axis.name).num,
 				STR_ARG(strbuf_str(&list)));
+	strbuf_release(&by);
 	strbuf_release(&list);
 	return ret;
 }
@@ -236,7 +240,7 @@ static int refuse_quantized(struct plan_builder *b, const uint32_t *v, size_t n)
 
 static int refuse_unmapped(struct plan_builder *b, const uint32_t *v, size_t n)
 {
-	struct strbuf list = STRBUF_INIT;
+	struct strbuf list = STRBUF_INIT, set = STRBUF_INIT;
 	int ret = refuse_quantized(b, v, n);
 
 	if (ret)
@@ -250,11 +254,13 @@ static int refuse_unmapped(struct plan_builder *b, const uint32_t *v, size_t n)
 			near_miss(b->scope, t, &list);
 		}
 	}
+	scope_add_settings(b->scope, " with ", &set);
 	ret = error_set(b->err, ERR_MAPPING,
-			"%zu of %zu tensors have no place in the %.*s rules "
-			"(--partial passes them through as they are):%.*s",
+			"%zu of %zu tensors have no place in the %.*s rules"
+			"%.*s (--partial passes them through as they are):%.*s",
 			n, b->src->n, STR_ARG(b->scope->table->model),
-			STR_ARG(strbuf_str(&list)));
+			STR_ARG(strbuf_str(&set)), STR_ARG(strbuf_str(&list)));
+	strbuf_release(&set);
 	strbuf_release(&list);
 	return ret;
 }

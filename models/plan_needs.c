@@ -149,18 +149,20 @@ static void ask_all(struct needs *q, const struct rule *r,
 
 static int refuse(struct needs *q)
 {
-	struct strbuf list = STRBUF_INIT;
+	struct strbuf list = STRBUF_INIT, set = STRBUF_INIT;
 	int ret;
 
 	for (size_t i = 0; i < q->n && i < MAX_LISTED; i++)
 		strbuf_addf(&list, ERROR_ITEM "%.*s",
 			    STR_ARG(strbuf_str(&q->v[i].names)));
+	scope_add_settings(q->b->scope, " with ", &set);
 	ret = error_set(q->b->err, ERR_MAPPING,
 			"the source lacks %zu name%s that every model of the "
-			"%.*s rules has (--partial does without):%.*s",
+			"%.*s rules has%.*s (--partial does without):%.*s",
 			q->n, q->n == 1 ? "" : "s",
 			STR_ARG(q->b->scope->table->model),
-			STR_ARG(strbuf_str(&list)));
+			STR_ARG(strbuf_str(&set)), STR_ARG(strbuf_str(&list)));
+	strbuf_release(&set);
 	strbuf_release(&list);
 	return ret;
 }

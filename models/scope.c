@@ -24,6 +24,24 @@ bool scope_is_set(const struct scope *s, struct str name)
 	return find_setting(s, name) != NULL;
 }
 
+/* How people set it: --tie is short for --set tie. */
+static const char *option_of(struct str key)
+{
+	return str_is(key, "tie") ? "--" : "--set ";
+}
+
+void scope_add_settings(const struct scope *s, const char *sep,
+			struct strbuf *sb)
+{
+	for (size_t i = 0; i < s->nsettings; i++) {
+		const struct setting *set = &s->settings[i];
+
+		strbuf_addf(sb, "%s%s%.*s=%.*s", sep, option_of(set->key),
+			    STR_ARG(set->key), STR_ARG(set->value));
+		sep = " ";
+	}
+}
+
 /* A key of config.json, under the space's own, or what the user set. */
 static struct value lookup_config(const struct scope *s, unsigned space,
 				  struct str name)
@@ -186,28 +204,76 @@ static int64_t least_size(const struct scope *s, size_t k)
 	return isupper((unsigned char)t->axes[k].name.p[0]) ? 1 : 0;
 }
 
-static int check_axis(const struct scope *s, size_t k, const struct strbuf *why,
-		      struct error *err)
+/* Axes of axes of axes: no table goes deeper, and a ring has no end. */
+#define MAX_AXIS_DEPTH 3
+
+/* Whether what gave axis k its value mentions what the user set. */
+static bool axis_is_set(const struct scope *s, size_t k, unsigned depth)
+{
+	const struct space *space = &s->table->spaces[space_of(s->table, k)];
+
+	if (!s->by[k] || depth == MAX_AXIS_DEPTH)
+		return false;
+	for (size_t i = 0; i < s->nsettings; i++)
+		if (expr_mentions(s->by[k], s->settings[i].key))
+			return true;
+	for (size_t i = space->axis; i < space->axis + space->naxes; i++)
+		if (i != k &&
+		    expr_mentions(s->by[k], s->table->axes[i].name) &&
+		    axis_is_set(s, i, depth + 1))
+			return true;
+	return false;
+}
+
+static void add_axis_origin(const struct scope *s, size_t k, struct strbuf *sb)
+{
+	bool all = s->axes[k].kind == VALUE_NONE;
+
+	if (axis_is_set(s, k, 0))
+		strbuf_adds(sb, "--set");
+	else if (s->config)
+		strbuf_adds(sb, config_name(s->config));
+	else if (!all || !s->nsettings)
+		strbuf_addf(sb, "the %.*s rules", STR_ARG(s->table->model));
+	if (all)
+		scope_add_settings(s, s->config ? " with " : "", sb);
+}
+
+/* What is wrong with axis k, into sb; nothing if it is right. */
+static void find_wrong(const struct scope *s, size_t k,
+		       const struct strbuf *why, struct strbuf *sb)
 {
 	struct value v = s->axes[k];
 
 	if (v.kind == VALUE_OTHER)
-		return error_set(err, ERR_MAPPING,
-				 "%s: %.*s is no whole number",
-				 config_name(s->config),
-				 STR_ARG(expr_text(s->by[k])));
-	if (v.kind == VALUE_NONE && why->len)
-		return error_set(err, ERR_MAPPING,
-				 "%s contradicts itself: %.*s",
-				 config_name(s->config),
-				 STR_ARG(strbuf_str(why)));
-	if (v.kind == VALUE_INT && v.num < 1 && v.num < least_size(s, k))
-		return error_set(err, ERR_MAPPING,
-				 "%s: %.*s is %lld, which is no size",
-				 config_name(s->config),
-				 STR_ARG(expr_text(s->by[k])),
-				 (long long)v.num);
-	return 0;
+		strbuf_addf(sb, ": %.*s is no whole number",
+			    STR_ARG(expr_text(s->by[k])));
+	else if (v.kind == VALUE_NONE && why->len)
+		strbuf_addf(sb, " contradicts itself: %.*s",
+			    STR_ARG(strbuf_str(why)));
+	else if (v.kind == VALUE_INT && v.num < 1 && v.num < least_size(s, k))
+		strbuf_addf(sb, ": %.*s is %lld, which is no size",
+			    STR_ARG(expr_text(s->by[k])), (long long)v.num);
+}
+
+static int check_axis(const struct scope *s, size_t k, const struct strbuf *why,
+		      struct error *err)
+{
+	struct strbuf wrong = STRBUF_INIT, origin = STRBUF_INIT;
+	int ret = 0;
+
+	find_wrong(s, k, why, &wrong);
+	if (wrong.len)
+		add_axis_origin(s, k, &origin);
+	if (wrong.failed || origin.failed)
+		ret = error_nomem(err);
+	else if (wrong.len)
+		ret = error_set(err, ERR_MAPPING, "%.*s%.*s",
+				STR_ARG(strbuf_str(&origin)),
+				STR_ARG(strbuf_str(&wrong)));
+	strbuf_release(&wrong);
+	strbuf_release(&origin);
+	return ret;
 }
 
 static void forget_axes(struct scope *s)
@@ -253,12 +319,6 @@ static int compute_axes(struct scope *s, struct error *err)
 }
 
 /* ---- options and settings ---- */
-
-/* How people set it: --tie is short for --set tie. */
-static const char *option_of(struct str key)
-{
-	return str_is(key, "tie") ? "--" : "--set ";
-}
 
 static int bad_option(const struct table_option *o, struct str given,
 		      struct error *err)
@@ -442,9 +502,6 @@ static struct str axis_text(const void *ctx, struct str name)
 	return space_axis_text(ctx, name);
 }
 
-/* Axes of axes of axes: no table goes deeper, and a ring has no end. */
-#define MAX_MISSING_DEPTH 3
-
 /* Listing what an axis mentions and nobody gives. */
 struct missing_keys {
 	const struct space_scope *in;
@@ -475,7 +532,7 @@ static void add_missing_key(void *ctx, struct str name)
 	struct missing_keys below = {mk->in, a, mk->depth + 1, mk->list};
 
 	if (a && a != mk->axis) {
-		if (below.depth < MAX_MISSING_DEPTH &&
+		if (below.depth < MAX_AXIS_DEPTH &&
 		    space_lookup(mk->in, name).kind == VALUE_NONE)
 			expr_each_name(a->alts[0], add_missing_key, &below);
 		return;
@@ -508,6 +565,15 @@ struct str space_axis_text(const struct space_scope *in, struct str name)
 	if (!a)
 		return (struct str){"", 0};
 	return expr_text(s->by[k] ? s->by[k] : a->alts[0]);
+}
+
+void space_add_axis_origin(const struct space_scope *in, struct str name,
+			   struct strbuf *sb)
+{
+	const struct axis *a = table_axis_in(in->s->table, in->space, name);
+
+	if (a)
+		add_axis_origin(in->s, (size_t)(a - in->s->table->axes), sb);
 }
 
 void scope_release(struct scope *s)

@@ -75,6 +75,18 @@ struct axis_env space_axis_env(const struct space_scope *in);
 /* "hidden_size / num_attention_heads", for messages; "" if unknown. */
 struct str space_axis_text(const struct space_scope *in, struct str name);
 
+/* "--set layers=7 --tie=drop" behind sep, if the user set anything. */
+void scope_add_settings(const struct scope *s, const char *sep,
+			struct strbuf *sb);
+
+/*
+ * What gave an axis its value, for messages: "--set" if it hangs on what the
+ * user set, "config.json" if not; "config.json with --set ..." where it has
+ * none.
+ */
+void space_add_axis_origin(const struct space_scope *in, struct str name,
+			   struct strbuf *sb);
+
 /* Whether the user set that key or option. */
 bool scope_is_set(const struct scope *s, struct str name);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /*
  * What a plan refuses, in which words: names without a place, names that are
- * missing, two rules for one thing, types, options, and a config.json that
- * contradicts itself or the tensors.
+ * missing, two rules for one thing, types, and a config.json that contradicts
+ * itself or the tensors.
  */
 #include <check.h>
 #include <stdio.h>
@@ -299,75 +299,6 @@ START_TEST(shapes_that_contradict_each_other_are_refused)
 }
 END_TEST
 
-/* ---- options and keys ---- */
-
-#define OPTIONS                                                                \
-	"`options`: {`fused`: [false, true], `kind`: [`x`, `y`], `n`: [1, 2]}" \
-	", `axes`: {`H`: `hidden`, `D`: [`D`, `H / heads`]},"                  \
-	"`rules`: [[`a`, `b`]]"
-
-START_TEST(malformed_settings_are_refused)
-{
-	static const struct {
-		const char *key, *value, *want;
-	} v[] = {
-		{"fuse", "true",
-		 "--set fuse: the t rules have no such option; they have "
-		 "fused, kind, n"},
-		{"a", "1",
-		 "--set a: the t rules have no such option; they have fused, "
-		 "kind, n"},
-		{"H", "1",
-		 "--set H: the t rules have no such option; they have fused, "
-		 "kind, n"},
-		{"fused", "yes",
-		 "--set fused=yes: the values of fused are false, true"},
-		{"fused", "1",
-		 "--set fused=1: the values of fused are false, true"},
-		{"kind", "z", "--set kind=z: the values of kind are x, y"},
-		{"kind", "", "--set kind=: the values of kind are x, y"},
-		{"n", "x", "--set n=x: the values of n are 1, 2"},
-		{"n", "-1", "--set n=-1: the values of n are 1, 2"},
-	};
-
-	load(OPTIONS);
-	model_add(&m, "a", DT_F32, "");
-	for (size_t k = 0; k < sizeof(v) / sizeof(v[0]); k++) {
-		m.nset = 0;
-		model_set(&m, v[k].key, v[k].value);
-		check_refused(0, ERR_USAGE, v[k].want);
-	}
-}
-END_TEST
-
-START_TEST(table_without_options_says_so)
-{
-	load("`rules`: [[`a`, `b`]]");
-	model_set(&m, "x", "1");
-	check_refused(0, ERR_USAGE,
-		      "--set x: the t rules have no such option; they have "
-		      "none");
-}
-END_TEST
-
-START_TEST(setting_must_not_contradict_config)
-{
-	load(OPTIONS);
-	model_config(&m, "{`hidden`: 64, `heads`: `many`, `D`: 4}");
-	model_set(&m, "hidden", "32");
-	check_refused(0, ERR_MAPPING,
-		      "--set hidden=32 contradicts config.json, which says 64");
-	m.nset = 0;
-	model_set(&m, "heads", "8");
-	check_refused(0, ERR_MAPPING,
-		      "--set heads=8 contradicts config.json, which says many");
-	m.nset = 0;
-	model_set(&m, "D", "8");
-	check_refused(0, ERR_MAPPING,
-		      "--set D=8 contradicts config.json, which says 4");
-}
-END_TEST
-
 /* ---- axes ---- */
 
 START_TEST(axis_that_does_not_divide_is_refused)
@@ -564,9 +495,6 @@ Suite *suite_plan_refused(void)
 		parts_that_cannot_be_cast_are_refused,
 		small_type_is_not_rearranged,
 		shapes_that_contradict_each_other_are_refused,
-		malformed_settings_are_refused,
-		table_without_options_says_so,
-		setting_must_not_contradict_config,
 		axis_that_does_not_divide_is_refused,
 		axes_without_a_value_name_the_keys,
 		alternative_that_divides_is_taken,
