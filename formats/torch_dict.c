@@ -289,6 +289,33 @@ static bool strip_prefix(struct torch_file *f, struct str prefix)
 	return f->n > 0;
 }
 
+/*
+ * A torch.optim.swa_utils.AveragedModel saves how many models it is the mean of
+ * beside what stands under "module.": that is no weight.
+ */
+static bool drop_count(struct torch_file *f)
+{
+	size_t count = f->n;
+
+	for (size_t i = 0; i < f->n; i++) {
+		const struct torch_entry *e = &f->v[i];
+
+		if (str_is(e->name, "n_averaged") && e->t->ndim == 0)
+			count = i;
+		else if (!str_starts(e->name, str_of("module.")))
+			return false;
+	}
+	if (count == f->n || f->n == 1)
+		return false;
+	memmove(&f->v[count], &f->v[count + 1],
+		(--f->n - count) * sizeof(*f->v));
+	strbuf_addf(f->notes,
+		    "%s: n_averaged, how many models were averaged, is no "
+		    "weight and left out\n",
+		    f->s->path);
+	return true;
+}
+
 /* --key=: what is wanted is the object as it was saved. */
 static bool takes_all(const struct torch_file *f)
 {
@@ -336,7 +363,7 @@ int torch_select(struct torch_file *f)
 	int rc = select_from(&w, f->pickle.top);
 
 	if (!rc && !takes_all(f) && !f->opt->keep_prefix)
-		while (strip_prefix(f, str_of("module.")) ||
+		while (drop_count(f) || strip_prefix(f, str_of("module.")) ||
 		       strip_prefix(f, str_of("_orig_mod.")))
 			;
 	name_list_release(&w.objects);

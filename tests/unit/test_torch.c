@@ -181,6 +181,11 @@ static const struct object readable[] = {
 	{"{module.a:T module.b.c:T}", NULL, "a b.c"},
 	{"{module._orig_mod.a:T}", NULL, "a"},
 	{"{module.a:T b:T}", NULL, "module.a b"},
+	/* and averaged ones */
+	{"{n_averaged:S module.module._orig_mod.a:T}", NULL, "a"},
+	{"{n_averaged:S module.a:T b:T}", NULL, "n_averaged module.a b"},
+	{"{n_averaged:T module.a:T}", NULL, "n_averaged module.a"},
+	{"{n_averaged:S}", NULL, "n_averaged"},
 	/* chosen */
 	{"{model:{a:T} x:{b:T}}", "x", "b"},
 	{"{model:{a:T} x:{b.c:{d:T} e:T}}", "x.b.c", "d"},
@@ -260,7 +265,9 @@ END_TEST
 
 START_TEST(what_is_left_out_is_told)
 {
-	read_notation("{model:{module.a:T} ema:{module.a:T} optim:[T]}", NULL);
+	read_notation("{model:{n_averaged:S module.a:T} ema:{a:T} optim:[T]}",
+		      NULL);
+	ck_assert_ptr_nonnull(strstr(x.notes.p, "n_averaged"));
 	ck_assert_ptr_nonnull(strstr(x.notes.p, "\"model\" are shown"));
 	ck_assert_ptr_nonnull(strstr(x.notes.p, "model, ema, optim"));
 	ck_assert_ptr_nonnull(strstr(x.notes.p, "\"module.\""));

@@ -82,6 +82,9 @@ static void add_value(struct strbuf *sb, const char **at)
 	case 'T':
 		add_plain_tensor(sb);
 		return;
+	case 'S':
+		pickle_tensor(sb, "FloatStorage", "0", 6, 0, 0, NULL, NULL);
+		return;
 	case 'N':
 		strbuf_addc(sb, 'N');
 		return;

@@ -14,6 +14,7 @@
  *
  *   {key:value ...}   a dictionary of text keys     [value ...]  a list
  *   T                 a float32 tensor [2] over storage "0" of 6 elements
+ *   S                 a scalar of it
  *   N                 None
  *   O                 an argparse.Namespace with a tensor inside
  *   @                 the dictionary that encloses all
