@@ -13,6 +13,7 @@
 #include "formats/locate.h"
 #include "formats/name_list.h"
 #include "formats/npy.h"
+#include "formats/publish.h"
 #include "formats/safetensors.h"
 #include "formats/strategy.h"
 #include "formats/torch.h"
@@ -394,6 +395,16 @@ static int pass_file(struct checkpoint *c, struct location *l, const char *name,
 		strbuf_addf(&c->notes, "%s is not shown: %s\n", name,
 			    error_text(&why));
 		error_release(&why);
+		return 0;
+	}
+	if (c->opt.for_all && !may_publish(path, c->passed[c->npassed])) {
+		strbuf_addf(&c->notes,
+			    "%s is not shown: it is somebody's link to %s, "
+			    "which is another's, and not everybody may read "
+			    "that (-o allow_other)\n",
+			    name, c->passed[c->npassed]->path);
+		source_free(c->passed[c->npassed]);
+		c->passed[c->npassed] = NULL;
 		return 0;
 	}
 	c->passed_names[c->npassed++] = copy.p;

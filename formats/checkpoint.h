@@ -20,6 +20,7 @@ struct source_options {
 	bool keep_extra;  /* --keep-extra: the state of training too */
 	const char *strategy; /* --strategy: a file that says how the slices in
 				 rank_0, rank_1 ... are joined, or NULL */
+	bool for_all;	      /* every user is to see it: formats/publish.h */
 	bool check_crc;	      /* --check-crc: read all of a ckpt that has one */
 };
 

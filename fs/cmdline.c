@@ -129,6 +129,7 @@ static int take_number(struct cmdline *c, const char *key, const char *value,
 static int pass(struct cmdline *c, const char *word, struct error *err)
 {
 	c->allow_other |= strncmp(word, "allow_", 6) == 0;
+	c->view.for_all |= strcmp(word, "allow_other") == 0;
 	c->default_permissions |= strcmp(word, "default_permissions") == 0;
 	c->fsname |= strncmp(word, "fsname=", 7) == 0;
 	c->subtype |= strncmp(word, "subtype=", 8) == 0;

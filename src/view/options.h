@@ -26,6 +26,7 @@ struct view_options {
 	const char *ranks;     /* a strategy: show what each rank loads */
 	const char *to;	       /* the side to show; NULL: the other one */
 	bool keep_extra;       /* the state of training too */
+	bool for_all;	       /* -o allow_other: every user sees it */
 	bool check_crc;	       /* compare the checksum of a ckpt at open */
 	bool cast;	       /* --dtype other than source */
 	bool own_types;	       /* --dtype=source, whatever a template has */

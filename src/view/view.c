@@ -30,6 +30,7 @@ static int open_source(struct view *v, struct error *err)
 	opt.strategy = v->opt.strategy;
 	opt.keep_extra = v->opt.keep_extra;
 	opt.check_crc = v->opt.check_crc;
+	opt.for_all = v->opt.for_all;
 	opt.raw = view_is_raw(&v->opt);
 	/* two bytes without a type are of the one that is asked for */
 	if (v->opt.cast && dtype_width(v->opt.dtype) == 2)

@@ -51,6 +51,39 @@ check 'allow_other brings default_permissions' \
 equal '... which the kernel confirms' 1 \
 	"$(super 3 | tr , '\n' | grep -c default_permissions)"
 stop
+# of a user's directory that root mounts for all
+if is_root; then
+	cp -r "$MODEL" "$tmp/theirs"
+	mkdir -p "$tmp/hub/blobs" "$tmp/closed"
+	chmod 711 "$tmp"
+	chmod 755 "$tmp/hub" "$tmp/hub/blobs"
+	chmod 700 "$tmp/closed"
+	for f in hub/secret hub/open hub/blobs/blob closed/open; do
+		echo "$f" >"$tmp/$f"
+	done
+	chmod 640 "$tmp/hub/secret"
+	chmod 600 "$tmp/hub/blobs/blob"
+	chmod 644 "$tmp/hub/open" "$tmp/closed/open"
+	ln -s ../hub/secret "$tmp/theirs/secret.txt"
+	ln -s ../closed/open "$tmp/theirs/closed.txt"
+	ln -s ../hub/open "$tmp/theirs/open.txt"
+	ln -s ../hub/blobs/blob "$tmp/theirs/blob.txt"
+	chown -hR 65534 "$tmp/theirs" "$tmp/hub/blobs"
+	ln -s ../hub/secret "$tmp/theirs/ours.txt"
+	serve "$tmp/theirs"
+	equal 'a mount of our own shows all files beside the weights' \
+		'blob.txt closed.txt open.txt ours.txt secret.txt' \
+		"$(cd "$mnt" && echo *.txt)"
+	unmount
+	serve -o allow_other "$tmp/theirs"
+	equal 'one for all no links to what their owner may not read' \
+		'blob.txt open.txt ours.txt' "$(cd "$mnt" && echo *.txt)"
+	equal '... and says so' 2 \
+		"$(grep -c "is not shown: it is somebody's link to" \
+			"$mnt/.wconvfs/report.txt")"
+	stop
+fi
+
 serve -o fsname=a-name "$MODEL"
 equal '-o fsname= is the device' a-name "$(super 2)"
 stop
