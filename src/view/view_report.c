@@ -28,9 +28,9 @@ static void add_source(const struct view *v, struct strbuf *sb)
 {
 	const struct tensor_set *set = &v->source.tensors;
 
-	strbuf_addf(sb, "source: %s, %zu tensors in %zu file%s, ",
-		    v->opt.source, set->n, set->nsources,
-		    set->nsources == 1 ? "" : "s");
+	strbuf_addf(sb, "source: %s, %zu tensor%s in %zu file%s, ",
+		    v->opt.source, set->n, set->n == 1 ? "" : "s",
+		    set->nsources, set->nsources == 1 ? "" : "s");
 	strbuf_add_size(sb, tensor_set_nbytes(set));
 	strbuf_addc(sb, '\n');
 	strbuf_addstr(sb, strbuf_str(&v->source.notes));
@@ -96,12 +96,14 @@ static void add_target(const struct view *v, struct strbuf *sb)
 
 	for (size_t i = 0; i < set->n; i++)
 		ncast += set->v[i].recipe == RECIPE_CAST;
-	strbuf_addf(sb, "shown: %zu tensors, ", set->n);
+	strbuf_addf(sb, "shown: %zu tensor%s, ", set->n,
+		    set->n == 1 ? "" : "s");
 	strbuf_add_size(sb, tensor_set_nbytes(set));
 	strbuf_addf(sb, ", in %zu shard%s", v->nshards,
 		    v->nshards == 1 ? "" : "s");
 	if (ncast)
-		strbuf_addf(sb, "; %zu are cast to %s", ncast,
+		strbuf_addf(sb, "; %zu %s cast to %s", ncast,
+			    ncast == 1 ? "is" : "are",
 			    v->opt.cast ? view_dtype_word(v, v->opt.dtype)
 					: "the template's types");
 	strbuf_addc(sb, '\n');

@@ -268,6 +268,14 @@ echo '{"model": "bad", "rules": [["a", "b", "o i ->"]]}' >"$tmp/bad.json"
 refuses '--rules: a table that cannot be read' 3 'bad.json' \
 	list --rules="$tmp/bad.json" "$MODEL"
 
+# ---- one
+echo w 2 2 | write_safetensors "$tmp/one.safetensors"
+equal 'the report of one tensor' \
+	'1 tensor in 1 file, 4 bytes; 1 tensor, 8 bytes, in 1 shard; 1 is cast to F32' \
+	"$(wconv cat --to=raw --dtype=fp32 "$tmp/one.safetensors" \
+		.wconvfs/report.txt | sed -n 's/^source: .*, \(1 .*\)/\1/p
+			s/^shown: //p' | paste -s -d ';' | sed 's/;1/; 1/')"
+
 # ---- coverage
 cat >"$tmp/half.json" <<'JSON'
 {"model": "half", "rules": [["model.layers.**", "net.**"]]}
