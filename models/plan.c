@@ -241,6 +241,7 @@ static int refuse_quantized(struct plan_builder *b, const uint32_t *v, size_t n)
 static int refuse_unmapped(struct plan_builder *b, const uint32_t *v, size_t n)
 {
 	struct strbuf list = STRBUF_INIT, set = STRBUF_INIT;
+	struct strbuf remedy = STRBUF_INIT;
 	int ret = refuse_quantized(b, v, n);
 
 	if (ret)
@@ -255,11 +256,15 @@ static int refuse_unmapped(struct plan_builder *b, const uint32_t *v, size_t n)
 		}
 	}
 	scope_add_settings(b->scope, " with ", &set);
+	plan_add_remedy(b, &remedy);
 	ret = error_set(b->err, ERR_MAPPING,
 			"%zu of %zu tensors have no place in the %.*s rules"
-			"%.*s (--partial passes them through as they are):%.*s",
+			"%.*s (--partial passes them through as they are%.*s):"
+			"%.*s",
 			n, b->src->n, STR_ARG(b->scope->table->model),
-			STR_ARG(strbuf_str(&set)), STR_ARG(strbuf_str(&list)));
+			STR_ARG(strbuf_str(&set)), STR_ARG(strbuf_str(&remedy)),
+			STR_ARG(strbuf_str(&list)));
+	strbuf_release(&remedy);
 	strbuf_release(&set);
 	strbuf_release(&list);
 	return ret;

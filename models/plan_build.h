@@ -62,6 +62,12 @@ int plan_check_needs(struct plan_builder *b);
 /* Pass source tensor i through. */
 int plan_add_passed(struct plan_builder *b, uint32_t i);
 
+/*
+ * plan_remedy.c: "; all have one with --set infer=true", if options that the
+ * user did not set would give every tensor a place.
+ */
+void plan_add_remedy(const struct plan_builder *b, struct strbuf *out);
+
 /* plan_note.c: to plan->notes, whose failed is to be asked. */
 void plan_add_notes(struct plan_builder *b);
 

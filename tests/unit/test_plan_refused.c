@@ -81,8 +81,9 @@ START_TEST(conditions_that_hold_are_not_what_is_missing)
 	model_add_lines(&m, "a F32 4\n");
 	check_refused(0, ERR_MAPPING,
 		      "1 of 1 tensors have no place in the t rules (--partial "
-		      "passes them through as they are):"
-		      "\n  a F32 [4]: the rule for a needs \"o\"");
+		      "passes them through as they are; all have one with "
+		      "--set o=true):\n  a F32 [4]: the rule for a needs "
+		      "\"o\"");
 }
 END_TEST
 

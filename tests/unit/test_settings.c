@@ -163,6 +163,27 @@ START_TEST(needed_names_are_so_with_what_was_set)
 }
 END_TEST
 
+/* One that does for some and not for all is no way out. */
+START_TEST(option_that_gives_all_a_place_is_told)
+{
+	load("`options`: {`infer`: [false, true], `n`: [1, 2]}, `rules`:"
+	     "[[`a`, `b`], {`when`: `infer`, `rules`: [[`q`, `q`]]}]");
+	model_add(&m, "a", DT_F32, "");
+	model_add(&m, "q", DT_F32, "");
+	check_refused(0, ERR_MAPPING,
+		      "1 of 2 tensors have no place in the t rules (--partial "
+		      "passes them through as they are; all have one with "
+		      "--set infer=true):\n  q F32 []: the rule for q needs "
+		      "\"infer\"");
+	model_add(&m, "z", DT_F32, "");
+	check_refused(0, ERR_MAPPING,
+		      "2 of 3 tensors have no place in the t rules (--partial "
+		      "passes them through as they are):\n  q F32 []: the rule "
+		      "for q needs \"infer\"\n  z F32 []: the nearest rule is "
+		      "for a");
+}
+END_TEST
+
 #define LEN(v) ((int)(sizeof(v) / sizeof((v)[0])))
 
 Suite *suite_settings(void);
@@ -176,6 +197,7 @@ Suite *suite_settings(void)
 		contradiction_names_what_was_set,
 		names_without_a_place_are_so_with_what_was_set,
 		needed_names_are_so_with_what_was_set,
+		option_that_gives_all_a_place_is_told,
 	};
 	Suite *s = suite_create("settings");
 	TCase *tc = tcase_create("settings");
