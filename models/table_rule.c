@@ -295,7 +295,8 @@ static int add_text(struct rule_builder *b)
 		if (!r->nnames[side])
 			strbuf_adds(&sb, "nothing");
 	}
-	r->text = arena_str(&b->f->l->table->arena, strbuf_str(&sb));
+	if (!sb.failed)
+		r->text = arena_str(&b->f->l->table->arena, strbuf_str(&sb));
 	strbuf_release(&sb);
 	return r->text.p ? 0 : error_nomem(b->f->l->err);
 }

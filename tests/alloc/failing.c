@@ -72,8 +72,19 @@ static void note_place(void)
 	noted[nnoted++] = sum;
 }
 
+/* OpenSSL 3.0 locks a lock that it had no memory for: it is spared. */
+static _Bool is_spared(void *caller)
+{
+	Dl_info info;
+
+	return dladdr(caller, &info) && info.dli_fname &&
+	       strstr(info.dli_fname, "/libcrypto.so");
+}
+
 static _Bool fails(void *caller)
 {
+	if (is_spared(caller))
+		return 0;
 	if (nnoted < noted_max)
 		note_place();
 	if (atomic_fetch_add(&calls, 1) + 1 != atomic_load(&fail_at))
