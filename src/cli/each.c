@@ -38,6 +38,8 @@ static int put(struct work *w, size_t i, struct error *err)
 	w->done[i] = true;
 	while (!ret && w->told < w->e->n && w->done[w->told])
 		ret = w->e->tell(w->e->ctx, w->told++, err);
+	if (ret)
+		w->told = w->e->n; /* nobody tells of what follows */
 	pthread_mutex_unlock(&w->lock);
 	return ret;
 }
