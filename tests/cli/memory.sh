@@ -55,6 +55,10 @@ fault() {
 		grep -q '^wconv: .*\(out of\|allocate\) memory$' "$tmp/err" ||
 			echo 'no sentence'
 		;;
+	6) # none could be started, which is no want of memory by its number
+		grep -q '^wconv: no thread: ' "$tmp/err" ||
+			echo "exit code $code"
+		;;
 	*) echo "exit code $code" ;;
 	esac
 }
