@@ -113,16 +113,6 @@ static struct str package_of(struct str module)
 	return dot ? (struct str){module.p, (size_t)(dot - module.p)} : module;
 }
 
-static bool is_one_of(struct str s, const char *const *v, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (str_is(s, v[i]))
-			return true;
-	return false;
-}
-
-#define IS_ONE_OF(s, list) is_one_of(s, list, sizeof(list) / sizeof(list[0]))
-
 /* The sparse, quantized, meta ... tensors: whatever rebuilds one otherwise. */
 static bool is_odd_rebuild(const struct pglobal *g)
 {
@@ -136,13 +126,13 @@ static bool is_harmful(const struct pglobal *g)
 	struct str rest = g->name, first = package_of(rest);
 
 	for (; first.n < rest.n; first = package_of(rest)) {
-		if (IS_ONE_OF(first, harmful))
+		if (STR_IS_ONE_OF(first, harmful))
 			return true;
 		rest.p += first.n + 1;
 		rest.n -= first.n + 1;
 	}
-	return IS_ONE_OF(package_of(g->module), harmful) &&
-	       !IS_ONE_OF(g->name, harmless);
+	return STR_IS_ONE_OF(package_of(g->module), harmful) &&
+	       !STR_IS_ONE_OF(g->name, harmless);
 }
 
 /* Find out what a global is. */

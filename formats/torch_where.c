@@ -20,16 +20,6 @@
 
 enum role { ROLE_OTHER, ROLE_WEIGHTS, ROLE_AVERAGE, ROLE_TRAINING };
 
-static bool is_word(struct str s, const char *const *v, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (str_is(s, v[i]))
-			return true;
-	return false;
-}
-
-#define IS_WORD(s, list) is_word(s, list, sizeof(list) / sizeof(list[0]))
-
 /* One of the words that '_' and '.' separate. */
 static bool has_word(struct str s, const char *const *v, size_t n)
 {
@@ -38,7 +28,7 @@ static bool has_word(struct str s, const char *const *v, size_t n)
 	for (size_t i = 0; s.n && i <= s.n; i++) {
 		if (i < s.n && s.p[i] != '_' && s.p[i] != '.')
 			continue;
-		if (is_word((struct str){s.p + from, i - from}, v, n))
+		if (str_is_one_of((struct str){s.p + from, i - from}, v, n))
 			return true;
 		from = i + 1;
 	}
@@ -68,7 +58,7 @@ static enum role role_of_key(struct str key)
 		return ROLE_TRAINING;
 	if (HAS_WORD(key, average))
 		return ROLE_AVERAGE;
-	return IS_WORD(key, weights) ? ROLE_WEIGHTS : ROLE_OTHER;
+	return STR_IS_ONE_OF(key, weights) ? ROLE_WEIGHTS : ROLE_OTHER;
 }
 
 static struct str key_text(const struct pvalue *key)
@@ -133,14 +123,18 @@ static const struct pvalue *find_object(const struct pvalue *dict,
 	return NULL;
 }
 
-static int refuse_object(struct torch_file *f, struct str key,
+/* key: under which it is, or NULL where it is the whole. */
+static int refuse_object(struct torch_file *f, const struct str *key,
 			 const struct pvalue *v)
 {
+	struct str none = str_of("");
+
 	return REFUSE_FILE(f,
-			   "under \"%.*s\" it holds an object of %.*s.%.*s and "
-			   "no dictionary of tensors: save its state_dict() "
+			   "%s%.*s%sit holds an object of %.*s.%.*s and no "
+			   "dictionary of tensors: save its state_dict() "
 			   "instead",
-			   STR_ARG(key), STR_ARG(v->global->module),
+			   key ? "under \"" : "", STR_ARG(key ? *key : none),
+			   key ? "\" " : "", STR_ARG(v->global->module),
 			   STR_ARG(v->global->name));
 }
 
@@ -161,7 +155,7 @@ static int refuse_state(struct torch_file *f, const struct pvalue *dict,
 	const struct pvalue *object = find_object(dict, &key);
 
 	if (object && r->n[ROLE_OTHER] == 0)
-		return refuse_object(f, key, object);
+		return refuse_object(f, &key, object);
 	if (r->n[ROLE_OTHER] > 0)
 		return refuse_choice(f, r);
 	return REFUSE_FILE(
@@ -371,15 +365,10 @@ int torch_refuse_empty(struct torch_file *f, const struct pvalue *root)
 			STR_ARG(root->global->module),
 			STR_ARG(root->global->name));
 	if (root->type == PV_OPAQUE)
-		return REFUSE_FILE(f,
-				   "it holds an object of %.*s.%.*s and no "
-				   "dictionary of tensors: save its "
-				   "state_dict() instead",
-				   STR_ARG(root->global->module),
-				   STR_ARG(root->global->name));
+		return refuse_object(f, NULL, root);
 	object = find_object(root, &key);
 	if (object)
-		return refuse_object(f, key, object);
+		return refuse_object(f, &key, object);
 	if (root->type == PV_DICT)
 		return refuse_objects(f, root);
 	return REFUSE_FILE(f, "it holds %s",

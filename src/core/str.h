@@ -43,6 +43,19 @@ static inline bool str_ends(struct str a, const char *suffix)
 	return a.n >= n && memcmp(a.p + a.n - n, suffix, n) == 0;
 }
 
+/* Whether it is one of v[n]. */
+static inline bool str_is_one_of(struct str a, const char *const *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (str_is(a, v[i]))
+			return true;
+	return false;
+}
+
+/* The same of an array. */
+#define STR_IS_ONE_OF(a, list)                                                 \
+	str_is_one_of(a, list, sizeof(list) / sizeof((list)[0]))
+
 /* Byte order, shorter first; for qsort. */
 static inline int str_cmp(struct str a, struct str b)
 {
