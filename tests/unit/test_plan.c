@@ -9,30 +9,7 @@
 #include <string.h>
 
 #include "core/gather.h"
-#include "model_case.h"
-
-static struct model_case m;
-
-static void setup(void)
-{
-	memset(&m, 0, sizeof(m));
-}
-
-static void teardown(void)
-{
-	model_release(&m);
-}
-
-static void load(const char *rest)
-{
-	model_load(&m, rest);
-}
-
-static void plan(int from)
-{
-	if (model_plan(&m, from))
-		ck_abort_msg("%s", error_text(&m.err));
-}
+#include "model_fixture.h"
 
 /* The targets, in order. */
 static void check_targets(const char *want)

@@ -9,31 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "model_case.h"
-
-static struct model_case m;
-
-static void setup(void)
-{
-	memset(&m, 0, sizeof(m));
-}
-
-static void teardown(void)
-{
-	model_release(&m);
-}
-
-static void load(const char *rest)
-{
-	model_load(&m, rest);
-}
-
-static void check_refused(int from, enum error_class class, const char *want)
-{
-	ck_assert_int_lt(model_plan(&m, from), 0);
-	ck_assert_str_eq(error_text(&m.err), want);
-	ck_assert_int_eq(m.err.class, class);
-}
+#include "model_fixture.h"
 
 /* The sentence has that in it. */
 static void check_says(const char *want)

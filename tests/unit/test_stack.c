@@ -7,27 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "model_case.h"
-
-static struct model_case m;
-static struct strbuf text;
-
-static void setup(void)
-{
-	memset(&m, 0, sizeof(m));
-	text = (struct strbuf)STRBUF_INIT;
-}
-
-static void teardown(void)
-{
-	model_release(&m);
-	strbuf_release(&text);
-}
-
-static void load(const char *rest)
-{
-	model_load(&m, rest);
-}
+#include "model_fixture.h"
 
 /* n tensors prefix + 0.. + suffix, the last one first. */
 static void add_many(const char *prefix, unsigned n, const char *suffix,
@@ -38,12 +18,6 @@ static void add_many(const char *prefix, unsigned n, const char *suffix,
 		strbuf_addf(&text, "%s%u%s", prefix, k, suffix);
 		model_add(&m, text.p, DT_F32, dims);
 	}
-}
-
-static void plan(int from)
-{
-	if (model_plan(&m, from))
-		ck_abort_msg("%s", error_text(&m.err));
 }
 
 static void plan_fails(int from, const char *want)

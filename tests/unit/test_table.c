@@ -7,28 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "model_case.h"
-
-static struct model_case m;
-static struct strbuf text;
-
-static void setup(void)
-{
-	memset(&m, 0, sizeof(m));
-	m.err = (struct error)ERROR_INIT;
-	text = (struct strbuf)STRBUF_INIT;
-}
-
-static void teardown(void)
-{
-	model_release(&m);
-	strbuf_release(&text);
-}
-
-static void load(const char *rest)
-{
-	model_load(&m, rest);
-}
+#include "model_fixture.h"
 
 /* The rules of the table as written, a line each. */
 static void check_rules(const char *const *want, size_t n)

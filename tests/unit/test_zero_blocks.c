@@ -9,31 +9,8 @@
 
 #include "core/gather.h"
 #include "core/stats.h"
-#include "model_case.h"
+#include "model_fixture.h"
 #include "temp_source.h"
-
-static struct model_case m;
-
-static void setup(void)
-{
-	memset(&m, 0, sizeof(m));
-}
-
-static void teardown(void)
-{
-	model_release(&m);
-}
-
-static void load(const char *rest)
-{
-	model_load(&m, rest);
-}
-
-static void plan(int from)
-{
-	if (model_plan(&m, from))
-		ck_abort_msg("%s", error_text(&m.err));
-}
 
 /* dims and the labels of all elements of a target; -1 is a zero. */
 static void check_target(const char *name, const char *dims,
