@@ -6,10 +6,7 @@
 set -u
 . tests/mount/lib.sh
 
-if [ -n "${SANITIZED:-}" ]; then
-	echo 'a sanitizer has a malloc of its own'
-	exit 77
-fi
+need_own_malloc
 
 golden=tests/golden
 formats=$golden/formats

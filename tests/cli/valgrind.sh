@@ -5,14 +5,7 @@
 set -u
 . tests/mount/lib.sh
 
-if [ -n "${SANITIZED:-}" ]; then
-	echo 'a sanitizer does not run in valgrind'
-	exit 77
-fi
-if ! has valgrind; then
-	echo 'valgrind is missing'
-	exit 77
-fi
+need_valgrind
 
 clean() {
 	check "valgrind has nothing to say of wconv $*" valgrind -q \

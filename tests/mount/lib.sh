@@ -165,6 +165,26 @@ has() {
 	command -v "$1" >/dev/null 2>&1
 }
 
+# Leave with 77 where valgrind is missing, or would have to run a sanitizer.
+need_valgrind() {
+	if [ -n "${SANITIZED:-}" ]; then
+		echo 'a sanitizer does not run in valgrind'
+		exit 77
+	fi
+	if ! has valgrind; then
+		echo 'valgrind is missing'
+		exit 77
+	fi
+}
+
+# Leave with 77 where failing.so cannot take the place of malloc.
+need_own_malloc() {
+	if [ -n "${SANITIZED:-}" ]; then
+		echo 'a sanitizer has a malloc of its own'
+		exit 77
+	fi
+}
+
 # Leave with 77 where nothing can be mounted.
 need_fuse() {
 	if [ ! -c /dev/fuse ] || ! (exec 3<>/dev/fuse) 2>/dev/null; then

@@ -6,10 +6,7 @@
 # sentence, or under reads, which fail or give the bytes that there are.
 . tests/mount/lib.sh
 
-if [ -n "${SANITIZED:-}" ]; then
-	echo 'a sanitizer has a malloc of its own'
-	exit 77
-fi
+need_own_malloc
 need_fuse
 
 src=tests/golden/formats/torch/nested.pt

@@ -6,14 +6,7 @@
 # was never written, and loses no memory, under valgrind.
 . tests/mount/lib.sh
 
-if [ -n "${SANITIZED:-}" ]; then
-	echo 'a sanitizer does not run in valgrind'
-	exit 77
-fi
-if ! has valgrind; then
-	echo 'valgrind is missing'
-	exit 77
-fi
+need_valgrind
 need_fuse
 
 # The hint: who asks its own mount must not keep the other threads waiting.
